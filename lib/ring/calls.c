@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of plain system calls. None of them loops: a caller sees what the kernel said. */
+#include "ring/calls.h"
+
+#include "base/check.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int call_socket(int domain, int type, int protocol)
+{
+	return call_result(socket(domain, type, protocol));
+}
+
+static int call_bind(int fd, const struct sockaddr *address, socklen_t bytes)
+{
+	return call_result(bind(fd, address, bytes));
+}
+
+static int call_listen(int fd, int backlog)
+{
+	return call_result(listen(fd, backlog));
+}
+
+static int call_getsockname(int fd, struct sockaddr *address, socklen_t *bytes)
+{
+	return call_result(getsockname(fd, address, bytes));
+}
+
+static int call_getpeername(int fd, struct sockaddr *address, socklen_t *bytes)
+{
+	return call_result(getpeername(fd, address, bytes));
+}
+
+static int call_setsockopt(int fd, int level, int option, const void *value, socklen_t bytes)
+{
+	return call_result(setsockopt(fd, level, option, value, bytes));
+}
+
+static int call_getsockopt(int fd, int level, int option, void *value, socklen_t *bytes)
+{
+	return call_result(getsockopt(fd, level, option, value, bytes));
+}
+
+static int call_shutdown(int fd, int how)
+{
+	return call_result(shutdown(fd, how));
+}
+
+static int call_close(int fd)
+{
+	return call_result(close(fd));
+}
+
+static int call_unlink(const char *path)
+{
+	return call_result(unlink(path));
+}
+
+static int call_pipe2(int fds[2], int flags)
+{
+	return call_result(pipe2(fds, flags));
+}
+
+static int call_ftruncate(int fd, off_t length)
+{
+	return call_result(ftruncate(fd, length));
+}
+
+static int call_waitid(int type, id_t id, void *info, int options)
+{
+	return call_result(waitid((idtype_t)type, id, info, options));
+}
+
+/* glibc has it from 2.36 on; the number is the same everywhere. */
+static int call_pidfd_open(pid_t pid, unsigned flags)
+{
+	return call_result(syscall(SYS_pidfd_open, pid, flags));
+}
+
+static int call_epoll_ctl(int epoll_fd, int operation, int fd, struct epoll_event *event)
+{
+	return call_result(epoll_ctl(epoll_fd, operation, fd, event));
+}
+
+static int call_epoll_wait(int epoll_fd, struct epoll_event *events, int events_max, int timeout_ms)
+{
+	return call_result(epoll_wait(epoll_fd, events, events_max, timeout_ms));
+}
+
+static int call_sigaction(int signum, const struct sigaction *action, struct sigaction *old)
+{
+	return call_result(sigaction(signum, action, old));
+}
+
+static int call_raise(int signum)
+{
+	return call_result(raise(signum));
+}
+
+static int call_fcntl(int fd, int command, int argument)
+{
+	return call_result(fcntl(fd, command, argument));
+}
+
+/*
+ * EAI_SYSTEM hides a file or socket that could not be had: -EIO, as any other trouble on the way.
+ */
+static int resolve_error(int error)
+{
+	switch (error) {
+	case EAI_NONAME:
+	case EAI_SERVICE:
+#ifdef EAI_NODATA
+	case EAI_NODATA:
+	case EAI_ADDRFAMILY:
+#endif
+		return -ENOENT;
+	case EAI_AGAIN:
+		return -EAGAIN;
+	case EAI_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+static int copy_addresses(const struct addrinfo *found, struct sockaddr_storage *ret_addresses,
+			  socklen_t *ret_bytes, int addresses_max)
+{
+	int count = 0;
+
+	for (; found && count < addresses_max; found = found->ai_next) {
+		if (found->ai_addrlen > sizeof *ret_addresses)
+			continue;
+		memset(&ret_addresses[count], 0, sizeof *ret_addresses);
+		memcpy(&ret_addresses[count], found->ai_addr, found->ai_addrlen);
+		ret_bytes[count++] = found->ai_addrlen;
+	}
+	return count;
+}
+
+static int call_resolve(const char *host, const char *service, int flags,
+			struct sockaddr_storage *ret_addresses, socklen_t *ret_bytes,
+			int addresses_max)
+{
+	/* One socket type, or each address comes once for every type. */
+	const struct addrinfo hints = {.ai_flags = flags, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *found = NULL;
+	int error;
+	int count;
+
+	check(addresses_max > 0);
+	error = getaddrinfo(host, service, &hints, &found);
+	if (error)
+		return resolve_error(error);
+	count = copy_addresses(found, ret_addresses, ret_bytes, addresses_max);
+	freeaddrinfo(found);
+	return count ? count : -ENOENT;
+}
+
+const struct driver_calls calls_kernel = {
+	.socket = call_socket,
+	.bind = call_bind,
+	.listen = call_listen,
+	.getsockname = call_getsockname,
+	.getpeername = call_getpeername,
+	.setsockopt = call_setsockopt,
+	.getsockopt = call_getsockopt,
+	.shutdown = call_shutdown,
+	.close = call_close,
+	.unlink = call_unlink,
+	.pipe2 = call_pipe2,
+	.ftruncate = call_ftruncate,
+	.waitid = call_waitid,
+	.pidfd_open = call_pidfd_open,
+	.epoll_ctl = call_epoll_ctl,
+	.epoll_wait = call_epoll_wait,
+	.sigaction = call_sigaction,
+	.raise = call_raise,
+	.fcntl = call_fcntl,
+	.resolve = call_resolve,
+};

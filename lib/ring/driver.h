@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seam. Below it is a kernel: the real one (kernel.c) or a simulated one; above it the engine,
+ * the same byte for byte. It stands at the io_uring ABI: SQEs and CQEs are exchanged through the
+ * two rings' memory, and the calls of struct driver_ops are made once a turn or more rarely. No
+ * other room makes a system call: what the library needs of plain calls (socket set-up, fallbacks
+ * of operations) is the table struct driver_calls.
+ */
+#ifndef COIL_RING_DRIVER_H
+#define COIL_RING_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+struct driver;
+struct epoll_event;
+struct io_uring_cqe;
+struct io_uring_sqe;
+struct sigaction;
+
+#define DRIVER_FOREVER INT64_MAX
+
+/* What the engine uses where it is there. Each can be masked off by its name; see offer.c. */
+enum driver_feature {
+	DRIVER_NO_SQARRAY = 1u << 0,        /* 6.6: SQEs are taken in ring order, no index array */
+	DRIVER_DEFER_TASKRUN = 1u << 1,     /* 6.1: completions are posted at enter alone */
+	DRIVER_COOP_TASKRUN = 1u << 2,      /* 5.19: no interrupts of this thread for completions */
+	DRIVER_TASKRUN_FLAG = 1u << 3,      /* 5.19: the SQ flags say when to enter */
+	DRIVER_SINGLE_ISSUER = 1u << 4,     /* 6.0 */
+	DRIVER_SUBMIT_ALL = 1u << 5,        /* 5.18: a bad SQE does not stop the batch */
+	DRIVER_REGISTERED_RING = 1u << 6,   /* 5.18: enter through the task's table, not the fd */
+	DRIVER_NO_IOWAIT = 1u << 7,         /* 6.15: a waiting ring is not counted as disk wait */
+	DRIVER_GUARD_INSTALL = 1u << 8,     /* 6.13: guard pages without mappings of their own */
+	DRIVER_IOWQ_LIMITS = 1u << 9,       /* 5.15: the bounds of the kernel's worker pools */
+};
+
+/*
+ * The memory of both rings, as the kernel's ABI lays it out. Heads and tails are shared: acquire
+ * and release.
+ */
+struct driver_rings {
+	struct io_uring_sqe *sqes;
+	unsigned *sq_head;
+	unsigned *sq_tail;
+	unsigned *sq_flags;
+	unsigned sq_entries;
+	struct io_uring_cqe *cqes;
+	unsigned *cq_head;
+	unsigned *cq_tail;
+	unsigned *cq_overflow;
+	unsigned cq_entries;
+};
+
+/* Plain system calls: the kernel's own arguments; each returns >= 0 or a negative errno. */
+struct driver_calls {
+	int (*socket)(int domain, int type, int protocol);
+	int (*bind)(int fd, const struct sockaddr *address, socklen_t bytes);
+	int (*listen)(int fd, int backlog);
+	int (*getsockname)(int fd, struct sockaddr *address, socklen_t *bytes);
+	int (*getpeername)(int fd, struct sockaddr *address, socklen_t *bytes);
+	int (*setsockopt)(int fd, int level, int option, const void *value, socklen_t bytes);
+	int (*getsockopt)(int fd, int level, int option, void *value, socklen_t *bytes);
+	int (*shutdown)(int fd, int how);
+	int (*close)(int fd);
+	int (*unlink)(const char *path);
+	int (*pipe2)(int fds[2], int flags);
+	int (*ftruncate)(int fd, off_t length);
+	int (*waitid)(int type, id_t id, void *info, int options);
+	int (*pidfd_open)(pid_t pid, unsigned flags);
+	int (*epoll_ctl)(int epoll_fd, int operation, int fd, struct epoll_event *event);
+	int (*epoll_wait)(int epoll_fd, struct epoll_event *events, int events_max, int timeout_ms);
+	int (*sigaction)(int signum, const struct sigaction *action, struct sigaction *old);
+	int (*raise)(int signum);
+	int (*fcntl)(int fd, int command, int argument);
+	/*
+	 * getaddrinfo's own error codes are mapped: -ENOENT (no such name), -EAGAIN, -ENOMEM, -EIO.
+	 * Blocks.
+	 */
+	int (*resolve)(const char *host, const char *service, int flags,
+		       struct sockaddr_storage *ret_addresses, socklen_t *ret_bytes,
+		       int addresses_max);
+};
+
+struct driver_ops {
+	/*
+	 * Submits @to_submit SQEs, runs the kernel's pending work for this ring and, with @wait >
+	 * 0, sleeps until that many CQEs are there or @timeout_ns (relative; DRIVER_FOREVER) has
+	 * passed. Returns the number of SQEs that were consumed, or -EINTR, -ETIME, -EAGAIN,
+	 * -EBUSY, -EBADR, ... as io_uring_enter(2).
+	 */
+	int (*enter)(struct driver *driver, unsigned to_submit, unsigned wait, int64_t timeout_ns);
+	int64_t (*now)(struct driver *driver);
+	int (*random)(struct driver *driver, void *bytes, size_t count);
+	/* From any thread, and from a signal handler: makes wake_fd readable. */
+	void (*wake)(struct driver *driver);
+	/* Runs @body(@arg) on another thread, detached. 0 or a negative errno. */
+	int (*run_elsewhere)(struct driver *driver, void (*body)(void *arg), void *arg);
+	/*
+	 * Memory for stacks: zeroed, not reserved, no huge pages; guard makes a range inaccessible.
+	 */
+	void *(*map)(struct driver *driver, size_t bytes);
+	void (*unmap)(struct driver *driver, void *memory, size_t bytes);
+	int (*guard)(struct driver *driver, void *memory, size_t bytes);
+	int (*discard)(struct driver *driver, void *memory, size_t bytes);
+	/* As mincore(2): a byte for each page, the low bit says "in memory". */
+	int (*resident)(struct driver *driver, void *memory, size_t bytes,
+			unsigned char *ret_pages);
+	/*
+	 * Nothing may be owed, or the memory that the kernel may still write is leaked on purpose:
+	 * @abandon.
+	 */
+	void (*close)(struct driver *driver, bool abandon);
+	const struct driver_calls *calls;
+};
+
+struct driver {
+	const struct driver_ops *ops;
+	struct driver_rings rings;
+	int wake_fd;		/* an eventfd; the engine keeps a read on it */
+	int ring_fd;		/* readable when completions can be had; -1: there is none */
+	unsigned features;	/* enum driver_feature, after the mask */
+	uint64_t opcodes;	/* bit n: opcode n is supported, after the mask */
+};
+
+struct driver_options {
+	unsigned sq_entries;		/* 1..32768, rounded up to a power of two */
+	unsigned cq_entries;		/* at least sq_entries */
+	unsigned workers_bounded;	/* io-wq threads for files; 0: the kernel's bound */
+	unsigned workers_unbounded;	/* io-wq threads for the rest */
+	const char *mask;		/* names to treat as absent; NULL: from the environment */
+};
+
+/*
+ * Opens the real kernel. 0, or a negative errno; then refusal() says in one sentence what refused
+ * and what to do. The driver stays at its address until ops->close.
+ */
+int driver_kernel_open(struct driver **ret_driver, const struct driver_options *options);
+
+/*
+ * What refused the last driver_kernel_open, map or guard on this thread, as a sentence; "" if
+ * nothing did since the last open. -EINVAL from the open: the mask has a name that does not exist;
+ * -EOPNOTSUPP: the kernel is too old.
+ */
+const char *driver_refusal(void);
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The real kernel behind the seam. A struct kernel belongs to the thread that opened it: that one
+ * alone enters and closes; wake() is for every thread and for signal handlers.
+ */
+#include "ring/driver.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "ring/calls.h"
+#include "ring/hooks.h"
+#include "ring/memory.h"
+#include "ring/offer.h"
+#include "ring/refusal.h"
+#include "ring/setup.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define HELPER_STACK_BYTES (1024 * 1024)
+
+struct kernel {
+	struct driver driver;
+	struct setup_ring ring;
+	struct memory_guards guards;
+	unsigned enter_flags;
+	bool sleeps_in_poll;
+};
+
+static struct kernel *kernel_of(struct driver *driver)
+{
+	return container_of(driver, struct kernel, driver);
+}
+
+/*
+ * GETEVENTS always: it costs nothing where no work is pending, and without it neither deferred
+ * completions nor overflown ones are posted. Polling is done by asking for nothing: a timeout of 0
+ * would really sleep.
+ */
+static int enter(struct kernel *kernel, unsigned to_submit, unsigned wait, int64_t timeout_ns)
+{
+	unsigned fd = (unsigned)kernel->ring.uring.enter_ring_fd;
+	struct __kernel_timespec ts;
+	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&ts};
+
+	if (wait == 0 || timeout_ns == DRIVER_FOREVER)
+		return io_uring_enter2(fd, to_submit, wait, kernel->enter_flags, NULL, 0);
+	ts.tv_sec = timeout_ns / CLOCK_SECOND;
+	ts.tv_nsec = timeout_ns % CLOCK_SECOND;
+	return io_uring_enter2(fd, to_submit, wait, kernel->enter_flags | IORING_ENTER_EXT_ARG,
+			       (void *)&arg, sizeof arg);
+}
+
+static bool has_completions(const struct driver_rings *rings)
+{
+	return __atomic_load_n(rings->cq_tail, __ATOMIC_ACQUIRE) !=
+	       __atomic_load_n(rings->cq_head, __ATOMIC_RELAXED);
+}
+
+/* The same for valgrind: the ring's fd is readable as soon as entering would give a completion. */
+static int enter_and_poll(struct kernel *kernel, unsigned to_submit, int64_t timeout_ns)
+{
+	struct pollfd poll_fd = {.fd = kernel->driver.ring_fd, .events = POLLIN};
+	struct timespec ts = {timeout_ns / CLOCK_SECOND, timeout_ns % CLOCK_SECOND};
+	int submitted = enter(kernel, to_submit, 0, 0);
+	int rc;
+
+	if (submitted < 0 || has_completions(&kernel->driver.rings))
+		return submitted;
+	rc = call_result(ppoll(&poll_fd, 1, timeout_ns == DRIVER_FOREVER ? NULL : &ts, NULL));
+	if (rc > 0)
+		rc = enter(kernel, 0, 0, 0);
+	else if (rc == 0)
+		rc = -ETIME;
+	return submitted ? submitted : rc;
+}
+
+static int kernel_enter(struct driver *driver, unsigned to_submit, unsigned wait,
+			int64_t timeout_ns)
+{
+	struct kernel *kernel = kernel_of(driver);
+	int rc;
+
+	check(to_submit <= driver->rings.sq_entries);
+	check(wait <= driver->rings.cq_entries);
+	if (timeout_ns <= 0)
+		wait = 0;
+	if (wait && kernel->sleeps_in_poll)
+		rc = enter_and_poll(kernel, to_submit, timeout_ns);
+	else
+		rc = enter(kernel, to_submit, wait, timeout_ns);
+	hooks_entered(driver);
+	return rc;
+}
+
+static int64_t kernel_now(struct driver *driver)
+{
+	(void)driver;
+	return clock_now();
+}
+
+static int kernel_random(struct driver *driver, void *bytes, size_t count)
+{
+	char *place = bytes;
+
+	(void)driver;
+	while (count > 0) {
+		int n = call_result(getrandom(place, count, 0));
+
+		if (n < 0 && n != -EINTR)
+			return n;
+		place += n > 0 ? n : 0;
+		count -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/*
+ * Cannot fail: an eventfd blocks at 2^64 - 2 wakes unread; so the errno of whom a handler
+ * interrupts stays as it is. Not write(2) of libc: that is a cancellation point, and
+ * ThreadSanitizer would see a use of the fd that may end after the loop, already woken, has closed
+ * it.
+ */
+static void kernel_wake(struct driver *driver)
+{
+	const uint64_t one = 1;
+	int fd = driver->wake_fd;
+	long n;
+
+	check(fd >= 0);
+	hooks_waking(driver);
+	n = syscall(SYS_write, fd, &one, sizeof one);
+	check(n == sizeof one);
+}
+
+struct helper {
+	void (*body)(void *arg);
+	void *arg;
+};
+
+static void *helper_main(void *arg)
+{
+	struct helper helper = *(struct helper *)arg;
+
+	alloc_free(&alloc_libc, arg, sizeof helper);
+	helper.body(helper.arg);
+	return NULL;
+}
+
+/*
+ * Signals are the program's business: a helper takes none. They are blocked around its birth, as it
+ * inherits.
+ */
+static int start_helper(struct helper *helper)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	sigset_t all;
+	sigset_t old;
+	int error = pthread_attr_init(&attributes);
+
+	if (error)
+		return -error;
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, HELPER_STACK_BYTES);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(&thread, &attributes, helper_main, helper);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attributes);
+	return -error;
+}
+
+static int kernel_run_elsewhere(struct driver *driver, void (*body)(void *arg), void *arg)
+{
+	struct helper *helper = alloc_zeroed(&alloc_libc, sizeof *helper);
+	int rc;
+
+	(void)driver;
+	check(body != NULL);
+	if (!helper)
+		return -ENOMEM;
+	*helper = (struct helper){.body = body, .arg = arg};
+	rc = start_helper(helper);
+	if (rc < 0)
+		alloc_free(&alloc_libc, helper, sizeof *helper);
+	return rc;
+}
+
+static void *kernel_map(struct driver *driver, size_t bytes)
+{
+	(void)driver;
+	return memory_map(bytes);
+}
+
+static void kernel_unmap(struct driver *driver, void *memory, size_t bytes)
+{
+	(void)driver;
+	memory_unmap(memory, bytes);
+}
+
+static int kernel_guard(struct driver *driver, void *memory, size_t bytes)
+{
+	return memory_guard(&kernel_of(driver)->guards, memory, bytes);
+}
+
+static int kernel_resident(struct driver *driver, void *memory, size_t bytes,
+			   unsigned char *ret_pages)
+{
+	(void)driver;
+	return memory_resident(memory, bytes, ret_pages);
+}
+
+static int kernel_discard(struct driver *driver, void *memory, size_t bytes)
+{
+	(void)driver;
+	return memory_discard(memory, bytes);
+}
+
+/*
+ * Abandoned, the ring stays open and mapped until the process ends, as does the eventfd that it may
+ * be reading: the kernel still owes, and closing would not stop what runs in a worker. Only the
+ * place in the task's table of 16 is given back.
+ */
+static void kernel_close(struct driver *driver, bool abandon)
+{
+	struct kernel *kernel = kernel_of(driver);
+
+	check(driver->wake_fd >= 0);
+	if (abandon) {
+		if (driver->features & DRIVER_REGISTERED_RING)
+			io_uring_unregister_ring_fd(&kernel->ring.uring);
+	} else {
+		setup_ring_close(&kernel->ring);
+		close(driver->wake_fd);
+	}
+	driver->wake_fd = -1;
+	alloc_free(&alloc_libc, kernel, sizeof *kernel);
+}
+
+static const struct driver_ops kernel_ops = {
+	.enter = kernel_enter,
+	.now = kernel_now,
+	.random = kernel_random,
+	.wake = kernel_wake,
+	.run_elsewhere = kernel_run_elsewhere,
+	.map = kernel_map,
+	.unmap = kernel_unmap,
+	.guard = kernel_guard,
+	.discard = kernel_discard,
+	.resident = kernel_resident,
+	.close = kernel_close,
+	.calls = &calls_kernel,
+};
+
+static struct driver_rings rings_of(const struct io_uring *uring)
+{
+	return (struct driver_rings){
+		.sqes = uring->sq.sqes,
+		.sq_head = uring->sq.khead,
+		.sq_tail = uring->sq.ktail,
+		.sq_flags = uring->sq.kflags,
+		.sq_entries = uring->sq.ring_entries,
+		.cqes = uring->cq.cqes,
+		.cq_head = uring->cq.khead,
+		.cq_tail = uring->cq.ktail,
+		.cq_overflow = uring->cq.koverflow,
+		.cq_entries = uring->cq.ring_entries,
+	};
+}
+
+static unsigned enter_flags_of(unsigned features)
+{
+	unsigned flags = IORING_ENTER_GETEVENTS;
+
+	if (features & DRIVER_REGISTERED_RING)
+		flags |= IORING_ENTER_REGISTERED_RING;
+	if (features & DRIVER_NO_IOWAIT)
+		flags |= OFFER_ENTER_NO_IOWAIT;
+	return flags;
+}
+
+/* Gives an open ring its face. */
+static void dress(struct kernel *kernel, int wake_fd)
+{
+	unsigned features = kernel->ring.features;
+
+	kernel->guards.can_install =
+		!(kernel->ring.absent & DRIVER_GUARD_INSTALL) && memory_can_install_guards(wake_fd);
+	if (kernel->guards.can_install)
+		features |= DRIVER_GUARD_INSTALL;
+	kernel->enter_flags = enter_flags_of(features);
+	kernel->sleeps_in_poll = hooks_enter_must_not_block();
+	kernel->driver = (struct driver){
+		.ops = &kernel_ops,
+		.rings = rings_of(&kernel->ring.uring),
+		.wake_fd = wake_fd,
+		.ring_fd = kernel->ring.uring.ring_fd,
+		.features = features,
+		.opcodes = kernel->ring.opcodes,
+	};
+	check(kernel->driver.rings.sq_entries > 0);
+	check(kernel->driver.rings.cq_entries >= kernel->driver.rings.sq_entries);
+}
+
+/* Not EFD_NONBLOCK: on such an fd io_uring's read would fail with EAGAIN where it should wait. */
+static int open_wake_fd(void)
+{
+	struct refusal_facts facts = {.step = REFUSAL_WAKE};
+	int fd = call_result(eventfd(0, EFD_CLOEXEC));
+
+	return fd < 0 ? refusal_note(fd, &facts) : fd;
+}
+
+static int open_parts(struct kernel *kernel, const struct driver_options *options)
+{
+	int wake_fd;
+	int rc = setup_ring_open(&kernel->ring, options);
+
+	if (rc < 0)
+		return rc;
+	wake_fd = open_wake_fd();
+	if (wake_fd < 0) {
+		setup_ring_close(&kernel->ring);
+		return wake_fd;
+	}
+	dress(kernel, wake_fd);
+	return 0;
+}
+
+int driver_kernel_open(struct driver **ret_driver, const struct driver_options *options)
+{
+	struct kernel *kernel = alloc_zeroed(&alloc_libc, sizeof *kernel);
+	int rc;
+
+	check(ret_driver != NULL);
+	check(options != NULL);
+	refusal_clear();
+	if (!kernel)
+		return refusal_note_words(-ENOMEM, "malloc: ENOMEM: no memory for a ring's state");
+	rc = open_parts(kernel, options);
+	if (rc < 0) {
+		alloc_free(&alloc_libc, kernel, sizeof *kernel);
+		return rc;
+	}
+	*ret_driver = &kernel->driver;
+	return 0;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two rings: "push this SQE for this completion; enter; reap". Knows the kernel's ABI and
+ * nothing of waiting: a CQE is handed to the completion whose address is its user_data.
+ *
+ * Invariant: owed = SQEs pushed - CQEs finally reaped (a CQE with IORING_CQE_F_MORE is not the last
+ * one). Who pushes asks for room first; a caller never sees a full SQ, because what does not fit
+ * waits in the loop's backlog.
+ *
+ * Must not know: futures, tasks, what an fd means.
+ */
+#ifndef COIL_RING_RING_H
+#define COIL_RING_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "coil/completion.h"
+#include "ring/driver.h"
+
+#include <liburing/io_uring.h>
+
+struct ring {
+	struct driver *driver;
+	struct driver_rings memory;
+	unsigned sq_mask;
+	unsigned cq_mask;
+	unsigned sq_tail;	/* ours; published at enter */
+	unsigned sq_entered;	/* what the kernel has consumed */
+	unsigned cq_head;	/* ours; published after each batch */
+	uint64_t owed;
+	uint64_t pushed;
+	uint64_t reaped;
+	uint64_t enters;
+	uint64_t waits;		/* enters that were allowed to sleep */
+	uint64_t overflows;	/* times that the CQ was found overflown */
+	uint64_t retries;	/* enters that ended in EINTR, EAGAIN or EBUSY */
+};
+
+void ring_init(struct ring *ring, struct driver *driver);
+
+/* Free SQ slots. The kernel consumes SQEs at enter alone, so that the count is exact between two
+ * enters. */
+static inline unsigned ring_room(const struct ring *ring)
+{
+	return ring->memory.sq_entries - (ring->sq_tail - ring->sq_entered);
+}
+
+/* Copies a staged SQE into the ring. Needs ring_room() > 0. */
+static inline void ring_push(struct ring *ring, const void *sqe, struct coil_completion *completion)
+{
+	struct io_uring_sqe *slot = &ring->memory.sqes[ring->sq_tail & ring->sq_mask];
+
+	check(ring_room(ring) > 0);
+	memcpy(slot, sqe, sizeof *slot);
+	slot->user_data = (uintptr_t)completion;
+	ring->sq_tail++;
+	ring->pushed++;
+	ring->owed++;
+}
+
+/* SQEs pushed and not yet consumed. */
+static inline unsigned ring_pending(const struct ring *ring)
+{
+	return ring->sq_tail - ring->sq_entered;
+}
+
+/* Does anything ask for an enter: SQEs, work of the kernel's for this thread, CQEs that did not
+ * fit? */
+static inline bool ring_wants_enter(const struct ring *ring)
+{
+	return ring_pending(ring) != 0 ||
+	       (__atomic_load_n(ring->memory.sq_flags, __ATOMIC_RELAXED) &
+		(IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0 ||
+	       !(ring->driver->features & DRIVER_TASKRUN_FLAG);
+}
+
+/* CQEs that can be reaped without entering. */
+static inline unsigned ring_ready(const struct ring *ring)
+{
+	return __atomic_load_n(ring->memory.cq_tail, __ATOMIC_ACQUIRE) - ring->cq_head;
+}
+
+/*
+ * One system call: submits all that was pushed, runs the kernel's work and, if @may_wait, sleeps
+ * until a CQE is there or @timeout_ns has passed. 0, or a fatal negative errno (-EBADR: the kernel
+ * lost CQEs): EINTR, EAGAIN, EBUSY and ETIME are counted, and the next turn tries again.
+ */
+int ring_enter(struct ring *ring, bool may_wait, int64_t timeout_ns);
+
+/* Hands each CQE that is there to its completion. Returns how many. */
+unsigned ring_reap(struct ring *ring);
+
+#endif
