@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The turn. Everything that blocks, and every decision about when to enter the kernel, is in this
+ * file.
+ */
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "loop/backlog.h"
+#include "loop/embed.h"
+#include "loop/inbox.h"
+#include "loop/spin.h"
+#include "loop/timers.h"
+#include "loop/watch.h"
+
+_Thread_local struct coil_loop *loop_current __attribute__((tls_model("initial-exec")));
+
+/* Set in the child of a fork: its parent's loop is not its own. */
+static _Thread_local bool loop_forked __attribute__((tls_model("initial-exec")));
+
+/* -- One turn -------------------------------------------------------------------------------- */
+
+static void run_ready(struct coil_loop *loop)
+{
+	struct coil_hook *hook;
+
+	while ((hook = loop_next(loop)))
+		hook->fire(hook);
+}
+
+bool loop_enter_is_due(const struct coil_loop *loop)
+{
+	return ring_wants_enter(&loop->ring) || backlog_wants_enter(loop);
+}
+
+/* How long may the turn sleep? Not at all while something is ready or waits in the inbox. */
+static int64_t time_to_sleep(struct coil_loop *loop, bool may_wait)
+{
+	int64_t deadline = heap_min(&loop->timers);
+
+	if (!may_wait || loop->is_called || !ready_is_empty(&loop->ready) ||
+	    ring_ready(&loop->ring) > 0)
+		return 0;
+	if (deadline == CLOCK_FOREVER)
+		return DRIVER_FOREVER;
+	if (deadline <= loop_read_clock(loop))
+		return 0;
+	return deadline - loop->now;
+}
+
+/* Nothing may ask for an enter for a long while; the kernel is looked at nevertheless. */
+static bool enter_is_overdue(const struct coil_loop *loop)
+{
+	return loop->turns - loop->entered_turn >= LOOP_TURNS_PER_GLANCE * LOOP_GLANCES_PER_ENTER;
+}
+
+static int enter(struct coil_loop *loop, bool may_wait)
+{
+	int64_t timeout_ns = time_to_sleep(loop, may_wait);
+	int rc;
+
+	if (timeout_ns > 0 && (spin_finds_something(loop, timeout_ns) || !inbox_park(&loop->inbox)))
+		timeout_ns = 0;
+	if (timeout_ns == 0 && !loop_enter_is_due(loop) && !enter_is_overdue(loop))
+		return 0;
+	loop->entered_turn = loop->turns;
+	rc = ring_enter(&loop->ring, timeout_ns > 0, timeout_ns);
+	inbox_unpark(&loop->inbox);
+	return rc;
+}
+
+static void begin_turn(struct coil_loop *loop)
+{
+	loop->turns++;
+	loop->batch_left = LOOP_BATCH_MAX;
+	if (loop->ready.turn.first)
+		return; /* what the last turn's bound left over comes first */
+	loop->ready.turn = loop->ready.next;
+	loop->ready.next.first = NULL;
+}
+
+int loop_turn(struct coil_loop *loop, bool may_wait)
+{
+	begin_turn(loop);
+	run_ready(loop);
+	backlog_drain(loop);
+	loop->broken = enter(loop, may_wait);
+	loop->is_called = false;
+	ring_reap(&loop->ring);
+	inbox_drain(loop);
+	timers_expire(loop);
+	expensive_check(loop_is_valid(loop));
+	return loop->broken;
+}
+
+/*
+ * Opens the next turn without leaving the stack that asks: nobody needs the kernel, so a turn is
+ * but a step from one half of the ready queue to the other. Now and then the clock and the CQ are
+ * looked at nevertheless.
+ */
+bool loop_open_turn(struct coil_loop *loop)
+{
+	if (!loop->ready.next.first || loop_enter_is_due(loop) || enter_is_overdue(loop))
+		return false;
+	if (loop->turns % LOOP_TURNS_PER_GLANCE == 0) {
+		ring_reap(&loop->ring);
+		inbox_drain(loop);
+		timers_expire(loop);
+	}
+	begin_turn(loop);
+	return true;
+}
+
+/* -- Begin and end --------------------------------------------------------------------------- */
+
+_Noreturn void loop_missing(const char *function)
+{
+	if (loop_forked)
+		check_misused(function, "called in the child of a fork: the loop is the parent's; "
+					"only exec and _exit are safe here");
+	check_misused(function, "called on a thread that runs no loop: call it inside coil_run");
+}
+
+static void forget_loop_in_child(void)
+{
+	loop_forked = loop_current != NULL || loop_forked;
+	loop_current = NULL;
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, forget_loop_in_child);
+}
+
+static void *counting_alloc(void *context, size_t bytes)
+{
+	struct coil_loop *loop = context;
+	void *memory = loop->below->alloc(loop->below->context, bytes);
+
+	if (memory) {
+		loop->allocations++;
+		loop->allocated_bytes += bytes;
+	}
+	return memory;
+}
+
+static void *counting_resize(void *context, void *memory, size_t old_bytes, size_t new_bytes)
+{
+	struct coil_loop *loop = context;
+
+	memory = loop->below->resize(loop->below->context, memory, old_bytes, new_bytes);
+	if (memory) {
+		loop->allocations++;
+		loop->allocated_bytes += new_bytes - old_bytes;
+	}
+	return memory;
+}
+
+static void counting_free(void *context, void *memory, size_t bytes)
+{
+	struct coil_loop *loop = context;
+
+	loop->allocated_bytes -= bytes;
+	loop->below->free(loop->below->context, memory, bytes);
+}
+
+static void count_allocations(struct coil_loop *loop, const struct coil_alloc *below)
+{
+	loop->below = below;
+	loop->counting = (struct coil_alloc){
+		.size = sizeof loop->counting,
+		.alloc = counting_alloc,
+		.resize = counting_resize,
+		.free = counting_free,
+		.context = loop,
+	};
+	loop->alloc = &loop->counting;
+}
+
+int loop_open_kernel(struct driver **ret_driver, const struct coil_options *options)
+{
+	const struct driver_options driver_options = {
+		.sq_entries = options->sq_entries,
+		.cq_entries = options->cq_entries,
+		.workers_bounded = options->workers_bounded,
+		.workers_unbounded = options->workers_unbounded,
+		.mask = options->kernel_mask,
+	};
+
+	return driver_kernel_open(ret_driver, &driver_options);
+}
+
+const char *loop_refusal(void)
+{
+	return driver_refusal();
+}
+
+void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_options *options)
+{
+	static pthread_once_t forks_watched = PTHREAD_ONCE_INIT;
+
+	check(loop_current == NULL);
+	memset(loop, 0, sizeof *loop);
+	pthread_once(&forks_watched, watch_forks);
+	watch_init();
+	count_allocations(loop, options->alloc);
+	loop->driver = driver;
+	ring_init(&loop->ring, driver);
+	heap_init(&loop->timers, loop->alloc);
+	inbox_init(&loop->inbox);
+	spin_init(&loop->spin, options);
+	loop_read_clock(loop);
+	inbox_arm(loop);
+	embed_init(loop);
+	loop_current = loop;
+	loop_forked = false;
+}
+
+int loop_drain(struct coil_loop *loop, int64_t deadline)
+{
+	inbox_disarm(loop);
+	embed_disarm(loop);
+	while (loop->ring.owed > 0) {
+		int64_t left = deadline == CLOCK_FOREVER ? DRIVER_FOREVER
+							 : deadline - loop_read_clock(loop);
+
+		if (left <= 0 || loop->broken)
+			return -ETIME;
+		backlog_drain(loop);
+		loop->broken = ring_enter(&loop->ring, true, left);
+		ring_reap(&loop->ring);
+	}
+	return 0;
+}
+
+void loop_deinit(struct coil_loop *loop, bool abandon)
+{
+	check(loop_current == loop);
+	loop_current = NULL;
+	loop->driver->ops->close(loop->driver, abandon);
+	if (abandon)
+		return;
+	check(loop->ring.owed == 0);
+	heap_deinit(&loop->timers);
+	check(loop->allocated_bytes == 0);
+}
+
+bool loop_is_valid(const struct coil_loop *loop)
+{
+	return heap_is_valid(&loop->timers) && backlog_is_valid(&loop->operations) &&
+	       backlog_is_valid(&loop->cancels);
+}
+
+void loop_count(const struct coil_loop *loop, struct coil_stats *ret_stats)
+{
+	const struct ring *ring = &loop->ring;
+
+	ret_stats->turns = loop->turns;
+	ret_stats->enters = ring->enters;
+	ret_stats->waits = ring->waits;
+	ret_stats->sqes = ring->pushed;
+	ret_stats->cqes = ring->reaped;
+	ret_stats->cq_overflows = ring->overflows;
+	ret_stats->enter_retries = ring->retries;
+	ret_stats->owed = ring->owed;
+	ret_stats->spins_won = loop->spins_won;
+	ret_stats->spins_lost = loop->spins_lost;
+	ret_stats->backlogged = loop->backlogged;
+	ret_stats->cancels = loop->cancels_pushed;
+	ret_stats->fallbacks = loop->fallbacks;
+	ret_stats->timers_started = loop->timers_started;
+	ret_stats->timers_fired = loop->timers_fired;
+	ret_stats->timers = loop->timers.count;
+	ret_stats->posts = loop->posts;
+	ret_stats->allocations = loop->allocations;
+	ret_stats->allocated_bytes = loop->allocated_bytes;
+}
+
+struct coil_loop *coil_loop_current(void)
+{
+	return loop_current;
+}
+
+int64_t coil_now(void)
+{
+	struct coil_loop *loop = loop_current;
+
+	return loop ? loop->driver->ops->now(loop->driver) : clock_now();
+}

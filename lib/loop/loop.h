@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One turn: run what is ready, submit, reap, expire. The loop marries ring and future: an operation
+ * is a future that a CQE resolves, a timer one that the clock resolves, a promise one that a
+ * message from another thread may resolve.
+ *
+ * Invariant: loop_turn is the only caller of enter (and loop_close, which drains); what becomes
+ * ready in a turn is fired in the next one; a turn fires a bounded number of hooks.
+ *
+ * Must not know: that coroutines exist. Who fires hooks on other stacks takes them by loop_next,
+ * which hands out the hooks of this turn and opens the next turn in place as long as no enter is
+ * due.
+ */
+#ifndef COIL_LOOP_LOOP_H
+#define COIL_LOOP_LOOP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/heap.h"
+#include "coil/run.h"
+#include "coil/stats.h"
+#include "future/future.h"
+#include "ring/ring.h"
+
+struct coil_op;
+
+/* A look at the clock and the CQ after so many turns opened in place; a real enter after so many of
+ * these. */
+#define LOOP_TURNS_PER_GLANCE 64
+#define LOOP_GLANCES_PER_ENTER 16
+/* Hooks fired between two looks at the kernel, at the most. */
+#define LOOP_BATCH_MAX 1024
+
+/* Operations that found the SQ full, linked by the user_data word of their staged SQEs. */
+struct backlog {
+	struct coil_op *first;
+	struct coil_op *last;
+};
+
+/* Spinning before the sleep; see loop/spin.c. */
+struct spin {
+	int mode;
+	int64_t limit_ns;
+	int64_t budget_ns;	/* adaptive: what the next spin may take */
+	uint32_t skipped;	/* adaptive: sleeps without a try since the last one */
+};
+
+/* Messages from other threads and from signal handlers; see loop/inbox.h. */
+struct inbox {
+	_Atomic(struct coil_hook *) messages; /* newest first */
+	_Atomic uint32_t parked;	/* the loop sleeps, or is about to */
+	struct coil_completion woken;
+	uint64_t wake_count;		/* what the read of the eventfd fills */
+	bool is_armed;
+	bool is_closing;
+	_Atomic uint64_t signals;	/* bit n: signal n came in */
+	struct coil_hook *on_signal;	/* made ready when signals is not 0 */
+};
+
+struct coil_loop {
+	struct coil_ready ready;
+	uint32_t batch_left;
+	struct ring ring;
+	struct heap timers;
+	struct backlog operations;	/* not in the kernel yet */
+	struct backlog cancels;		/* operations in the kernel whose cancel is not */
+	struct inbox inbox;
+	struct spin spin;
+	struct coil_completion embed_fired;
+	int64_t embed_deadline;		/* what the kernel was told; CLOCK_FOREVER: nothing */
+	int64_t embed_timespec[2];
+	struct driver *driver;
+	const struct coil_alloc *alloc;	/* &counting, below */
+	struct coil_alloc counting;
+	const struct coil_alloc *below;
+	int64_t now;			/* the clock, as read last */
+	int64_t turn_began;
+	uint32_t started;		/* owner of what is started outside of any task */
+	uint64_t turns;
+	uint64_t entered_turn;		/* the turn of the last enter */
+	uint64_t hooks;
+	uint64_t backlogged;
+	uint64_t cancels_pushed;
+	uint64_t fallbacks;
+	uint64_t timers_started;
+	uint64_t timers_fired;
+	uint64_t posts;
+	uint64_t spins_won;
+	uint64_t spins_lost;
+	uint64_t allocations;
+	uint64_t allocated_bytes;
+	bool is_called; /* this turn must not sleep: what its caller waits for has happened */
+	int broken;			/* the ring's fatal errno, or 0 */
+};
+
+/* The calling thread's loop. Initial-exec: it is read in every public call. */
+extern _Thread_local struct coil_loop *loop_current
+	__attribute__((tls_model("initial-exec")));
+
+_Noreturn void loop_missing(const char *function);
+
+/* The calling thread's loop; without one the program stops, with words. */
+static inline struct coil_loop *loop_required(const char *function)
+{
+	struct coil_loop *loop = loop_current;
+
+	if (unlikely(!loop))
+		loop_missing(function);
+	return loop;
+}
+
+/* Opens the real kernel for a loop with these options. 0 or a negative errno: loop_refusal() has
+ * the words. */
+int loop_open_kernel(struct driver **ret_driver, const struct coil_options *options);
+const char *loop_refusal(void);
+
+/* @options has no zeroes left that stand for defaults. */
+void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_options *options);
+
+/*
+ * Lets the kernel finish what it owes, until @deadline. 0, or -ETIME; then loop_deinit abandons the
+ * ring.
+ */
+int loop_drain(struct coil_loop *loop, int64_t deadline);
+void loop_deinit(struct coil_loop *loop, bool abandon);
+
+/*
+ * For life inside another loop, after a turn that did not wait: what is pushed is submitted, the
+ * nearest deadline is with the kernel, and messages wake the ring's descriptor. True if there is
+ * more to do at once.
+ */
+bool loop_prepare_to_be_polled(struct coil_loop *loop);
+
+/* One turn; the only place that blocks. 0, or the fatal errno of a lost ring. */
+int loop_turn(struct coil_loop *loop, bool may_wait);
+
+/* The clock, read at most once a turn by the loop itself; this reads it now. */
+static inline int64_t loop_read_clock(struct coil_loop *loop)
+{
+	loop->now = loop->driver->ops->now(loop->driver);
+	return loop->now;
+}
+
+bool loop_open_turn(struct coil_loop *loop);
+
+/*
+ * The next hook to fire, taken out of the queue; NULL when the turn has to go on with an enter, or
+ * nothing is ready.
+ */
+static inline struct coil_hook *loop_next(struct coil_loop *loop)
+{
+	struct coil_hook *hook = loop->ready.turn.first;
+
+	if (unlikely(!hook)) {
+		if (!loop_open_turn(loop))
+			return NULL;
+		hook = loop->ready.turn.first;
+	}
+	if (unlikely(loop->batch_left == 0))
+		return NULL;
+	loop->batch_left--;
+	loop->ready.turn.first = hook->next;
+	return hook;
+}
+
+/* Puts a hook from loop_next back to the front. */
+static inline void loop_unnext(struct coil_loop *loop, struct coil_hook *hook)
+{
+	hook->next = loop->ready.turn.first;
+	if (!hook->next)
+		loop->ready.turn.last = hook;
+	loop->ready.turn.first = hook;
+	loop->batch_left++;
+}
+
+/* Is anything asked of the kernel, or of other threads? */
+bool loop_enter_is_due(const struct coil_loop *loop);
+
+/* Walks what can be walked: heap and backlogs. For expensive_check. */
+bool loop_is_valid(const struct coil_loop *loop);
+
+void loop_count(const struct coil_loop *loop, struct coil_stats *ret_stats);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Await: a task parks on a future. The rules of cancellation live here:
+ *
+ *   - waiting ends when the target is resolved, not at the first wake;
+ *   - a wait in a cancelled scope asks its target to finish soon, waits for that, and yields at
+ * least one turn;
+ *   - the target's own result decides: one that came in spite of the cancel is returned, and the
+ * next wait fails.
+ */
+#ifndef COIL_TASK_AWAIT_H
+#define COIL_TASK_AWAIT_H
+
+#include "loop/op.h"
+#include "task/task.h"
+
+/* coil_op_await and coil_await, for the rooms above. */
+int op_await(struct coil_op *op);
+int future_await(struct coil_future *future);
+
+/* The same, of a task that is known. */
+int task_await(struct scheduler *s, struct coil_task *task, struct coil_future *future);
+
+/* Waits until @future is resolved, whatever is cancelled meanwhile. */
+void task_wait_to_the_end(struct scheduler *s, struct coil_task *task, struct coil_future *future);
+
+/* Exactly one turn. */
+void task_yield(struct scheduler *s, struct coil_task *task);
+
+/* Makes a task that waits meet its scope's cancellation. Called when that has changed. */
+void task_meet_cancel(struct coil_task *task);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Words for errors. */
+#include "coil/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "task/error.h"
+
+static _Thread_local char last_error[320];
+
+void error_explain(const char *words, ...)
+{
+	va_list ap;
+
+	va_start(ap, words);
+	vsnprintf(last_error, sizeof last_error, words, ap);
+	va_end(ap);
+}
+
+void error_explain_stacks(const struct scheduler *s)
+{
+	struct stack_counters counters;
+	const char *refusal = loop_refusal();
+
+	if (refusal[0]) {
+		error_explain("%s", refusal);
+		return;
+	}
+	stack_pool_count(&s->stacks, &counters);
+	error_explain(
+		"no memory for another stack: %zu are in use, %zu bytes of address space mapped",
+		counters.in_use, counters.mapped_bytes);
+}
+
+const char *coil_last_error(void)
+{
+	return last_error;
+}
+
+const char *coil_strerror(int rc)
+{
+	const char *words = rc < 0 ? strerrordesc_np(-rc) : "success";
+
+	return words ? words : "unknown error";
+}
+
+const char *coil_err_name(int rc)
+{
+	const char *name = rc < 0 ? strerrorname_np(-rc) : "0";
+
+	return name ? name : "E?";
+}

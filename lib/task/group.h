@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Groups, as the rest of the room sees them: who counts a task in and out. */
+#ifndef COIL_TASK_GROUP_H
+#define COIL_TASK_GROUP_H
+
+#include "task/task.h"
+
+enum group_flag {
+	GROUP_OPEN = 1 << 0,
+	GROUP_CLOSING = 1 << 1
+};
+
+/* A child that coil_group_start waits for. In the starter's frame. */
+struct handshake {
+	struct coil_future future;
+	struct coil_task *child;
+	void *value;
+};
+
+/* The root of a loop: a group without a task. */
+void group_init_root(struct scheduler *s);
+
+/* The innermost group that the calling task has open, or the root. */
+struct coil_group *group_default(struct scheduler *s);
+
+/* Waits for room under the group's limit. 0, or the reason of a cancelled scope. Needs a task if it
+ * has to wait. */
+int group_take_slot(struct scheduler *s, struct coil_group *group);
+void group_give_slot(struct coil_group *group);
+
+/* @child has ended with @result: its failure is recorded, its handshake answered. Not its slot. */
+void group_note_end(struct scheduler *s, struct coil_task *child, int result);
+
+/* Frees what is left in @group after its tasks have ended. */
+void group_free_ended(struct coil_group *group);
+
+void group_check_open(const struct coil_group *group, const char *function);
+
+#endif

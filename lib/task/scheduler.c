@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* A loop with tasks: how it comes and goes. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "coil/loop.h"
+#include "coil/stats.h"
+#include "coro/overflow.h"
+#include "loop/timers.h"
+#include "task/error.h"
+#include "task/group.h"
+#include "task/run.h"
+#include "task/scope.h"
+
+/* Idle stacks that keep all their pages. */
+#define STACKS_KEPT 1024u
+
+/* -- Stacks by way of the driver ------------------------------------------------------------- */
+
+static void *memory_map(void *context, size_t bytes)
+{
+	struct driver *driver = context;
+
+	return driver->ops->map(driver, bytes);
+}
+
+static void memory_unmap(void *context, void *memory, size_t bytes)
+{
+	struct driver *driver = context;
+
+	driver->ops->unmap(driver, memory, bytes);
+}
+
+static int memory_guard(void *context, void *memory, size_t bytes)
+{
+	struct driver *driver = context;
+
+	return driver->ops->guard(driver, memory, bytes);
+}
+
+static int memory_discard(void *context, void *memory, size_t bytes)
+{
+	struct driver *driver = context;
+
+	return driver->ops->discard(driver, memory, bytes);
+}
+
+static int memory_resident(void *context, void *memory, size_t bytes, unsigned char *ret_pages)
+{
+	struct driver *driver = context;
+
+	return driver->ops->resident(driver, memory, bytes, ret_pages);
+}
+
+static int stacks_open(struct scheduler *s, struct driver *driver)
+{
+	const struct stack_memory memory = {
+		.map = memory_map,
+		.unmap = memory_unmap,
+		.guard = memory_guard,
+		.discard = memory_discard,
+		.resident = memory_resident,
+		.context = driver,
+	};
+
+	return stack_pool_init(&s->stacks, &memory, s->loop.alloc, s->options.stack_bytes);
+}
+
+/* -- Words ----------------------------------------------------------------------------------- */
+
+static void describe_caller(char *text, size_t bytes)
+{
+	struct coil_task *task = coil_self();
+
+	if (task)
+		task_describe(task, text, bytes);
+}
+
+/* The task lies right below its stack's header: see place_task. */
+static bool describe_overflown(struct stack *stack, char *text, size_t bytes)
+{
+	uintptr_t at = ((uintptr_t)stack_top(stack) - sizeof(struct coil_task)) & ~(uintptr_t)15;
+	const struct coil_task *task = (const struct coil_task *)at;
+
+	if (task->check_word != TASK_CHECK_WORD)
+		return false;
+	task_describe(task, text, bytes);
+	return true;
+}
+
+static void name_left_tasks(const struct scheduler *s)
+{
+	char text[160];
+	struct coil_list *node;
+
+	list_for_each(node, &s->root.tasks) {
+		const struct coil_task *task = list_entry(node, struct coil_task, siblings);
+
+		if (future_is_resolved(&task->future))
+			continue;
+		task_describe(task, text, sizeof text);
+		report("%s did not end in time and is left behind", text);
+	}
+}
+
+static bool is_unseen_failure(const struct coil_task *task)
+{
+	int result = task->future.result;
+
+	return future_is_resolved(&task->future) && result < 0 && !(task->flags & TASK_LOOKED_AT) &&
+	       !result_is_cancel(result) && result != task->own.effective;
+}
+
+static void report_unseen_failures(const struct scheduler *s)
+{
+	char text[160];
+	struct coil_list *node;
+
+	list_for_each(node, &s->root.tasks) {
+		const struct coil_task *task = list_entry(node, struct coil_task, siblings);
+
+		if (!is_unseen_failure(task))
+			continue;
+		task_describe(task, text, sizeof text);
+		report("%s failed with %s, and nobody looked at it", text,
+		       strerrorname_np(-task->future.result));
+	}
+}
+
+/* -- Open, turn, close ----------------------------------------------------------------------- */
+
+int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
+		   const struct coil_options *options)
+{
+	const struct coil_alloc *alloc = options->alloc;
+	struct scheduler *s = alloc_zeroed(alloc, sizeof *s);
+	int rc;
+
+	if (!s) {
+		driver->ops->close(driver, false);
+		return -ENOMEM;
+	}
+	s->options = *options;
+	loop_init(&s->loop, driver, options);
+	rc = stacks_open(s, driver);
+	check(rc == 0);
+	coro_init_thread(&s->main);
+	group_init_root(s);
+	check_describe_caller = describe_caller;
+	if (!(options->off & COIL_NO_OVERFLOW))
+		overflow_watch(&s->stacks, describe_overflown);
+	*ret_scheduler = s;
+	return 0;
+}
+
+int scheduler_turn(struct scheduler *s, bool may_wait)
+{
+	int rc;
+
+	check(s->current == NULL);
+	task_reap_ended(s);
+	if (ready_is_empty(&s->loop.ready))
+		stack_pool_trim(&s->stacks, STACKS_KEPT);
+	rc = loop_turn(&s->loop, may_wait);
+	if (unlikely(rc < 0))
+		error_explain("io_uring_enter: %s: the ring is lost", strerrorname_np(-rc));
+	return rc;
+}
+
+struct bound {
+	struct hook_alarm alarm;
+	bool has_passed;
+};
+
+static void bound_passed(struct coil_hook *hook)
+{
+	struct bound *bound = container_of(hook, struct bound, alarm.hook);
+
+	bound->has_passed = true;
+}
+
+/* Turns until no task is alive, or the bound has passed. */
+static void let_tasks_end(struct scheduler *s, int64_t bound_ns)
+{
+	struct bound bound = { .alarm.hook.fire = bound_passed };
+
+	alarm_init(&bound.alarm.alarm, ALARM_HOOK);
+	if (alarm_set(&s->loop, &bound.alarm.alarm,
+		      clock_add(loop_read_clock(&s->loop), bound_ns)) < 0)
+		bound.has_passed = bound_ns <= 0;
+	while (s->alive > 0 && !bound.has_passed)
+		if (scheduler_turn(s, true) < 0)
+			break;
+	if (bound.has_passed)
+		return;
+	if (alarm_is_set(&bound.alarm.alarm))
+		alarm_clear(&s->loop, &bound.alarm.alarm);
+	else if (bound_ns != CLOCK_FOREVER)
+		ready_remove(&s->loop.ready, &bound.alarm.hook);
+}
+
+static void forget_thread(struct scheduler *s)
+{
+	if (!(s->options.off & COIL_NO_OVERFLOW))
+		overflow_unwatch();
+	check_describe_caller = NULL;
+}
+
+/* Tasks or the kernel still hold on to memory of ours: it stays where it is. */
+static int abandon(struct scheduler *s)
+{
+	if (!(s->options.off & COIL_NO_REPORTS))
+		name_left_tasks(s);
+	error_explain("%u tasks did not end in time: the ring and the stacks are left behind",
+		      s->alive);
+	forget_thread(s);
+	stack_pool_abandon(&s->stacks);
+	loop_deinit(&s->loop, true);
+	return -ETIME;
+}
+
+int scheduler_close(struct scheduler *s, int64_t bound_ns)
+{
+	const struct coil_alloc *alloc = s->options.alloc;
+	int64_t deadline = clock_add(loop_read_clock(&s->loop), bound_ns);
+
+	scope_cancel(s, &s->root.scope, -ECANCELED, "the program ends");
+	let_tasks_end(s, bound_ns);
+	if (s->alive > 0 || loop_drain(&s->loop, deadline) < 0)
+		return abandon(s);
+	if (!(s->options.off & COIL_NO_REPORTS))
+		report_unseen_failures(s);
+	group_free_ended(&s->root);
+	scope_leave(s, &s->root.scope);
+	task_reap_ended(s);
+	task_free_quarantine(s);
+	forget_thread(s);
+	stack_pool_deinit(&s->stacks);
+	loop_deinit(&s->loop, false);
+	alloc->free(alloc->context, s, sizeof *s);
+	return 0;
+}
+
+int coil_stats(struct coil_stats *ret_stats)
+{
+	const struct scheduler *s = scheduler_required(__func__);
+	struct coil_stats stats = { .size = ret_stats->size };
+	struct stack_counters stacks;
+	size_t bytes = ret_stats->size < sizeof stats ? ret_stats->size : sizeof stats;
+
+	if (ret_stats->size == 0)
+		return -EINVAL;
+	loop_count(&s->loop, &stats);
+	stack_pool_count(&s->stacks, &stacks);
+	stats.spawned = s->spawned;
+	stats.switches = s->switches;
+	stats.tasks = s->alive;
+	stats.stacks = stacks.in_use;
+	stats.stacks_idle = stacks.idle;
+	stats.stack_mapped_bytes = stacks.mapped_bytes;
+	memcpy(ret_stats, &stats, bytes);
+	return 0;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tasks: code that can wait. A task is a future (it resolves with what its entry returned), a hook
+ * (that switches to its stack) and a coroutine; it lives at the top of its own stack.
+ *
+ *   NEW      spawned; its hook is in the ready queue
+ *   READY    its hook is in the ready queue
+ *   RUNNING  it is scheduler->current
+ *   WAITING  its hook is among the waiters of the pending future that it awaits
+ *   DONE     its entry has returned; its slot stays until it is joined, or its group is closed
+ *
+ * Invariant: a live task is in exactly one of these places. Which one follows from what it awaits,
+ * so that resolving a future needs to touch no task: task_state() computes it, and every park and
+ * every resume checks it.
+ */
+#ifndef COIL_TASK_TASK_H
+#define COIL_TASK_TASK_H
+
+#include "coil/group.h"
+#include "coil/scope.h"
+#include "coil/task.h"
+#include "coro/coro.h"
+#include "coro/stack.h"
+#include "loop/loop.h"
+
+enum task_state {
+	TASK_NEW,
+	TASK_READY,
+	TASK_RUNNING,
+	TASK_WAITING,
+	TASK_DONE
+};
+
+enum task_flag {
+	TASK_HAS_RUN = 1 << 0,
+	TASK_HAS_HANDLE = 1 << 1, /* from coil_spawn: kept until it is joined */
+	TASK_JOINED = 1 << 2,	  /* somebody joins it */
+	TASK_ASKED = 1 << 3,	 /* what it awaits was asked to finish soon, or must not be asked */
+	TASK_LOOKED_AT = 1 << 4, /* somebody looked at its result */
+	TASK_IN_GROUP_LIST = 1 << 5
+};
+
+#define TASK_CHECK_WORD 0x7a5c0de1u
+#define TASK_CHECK_FREED 0xdeadc0deu
+
+struct handshake;
+
+struct coil_task {
+	struct coil_future future;
+	struct coil_hook hook;
+	struct coil_future *awaits;
+	struct coil_scope *scope; /* the innermost one */
+	struct coro coro;
+	struct coil_group *groups; /* open ones, innermost first */
+	struct coil_group *group;  /* the one it belongs to */
+	struct coil_list siblings;
+	int (*entry)(void *arg);
+	void *arg;
+	const char *name;
+	const char *place;
+	struct stack *stack;
+	struct handshake *handshake;
+	uint64_t id;
+	uint32_t started; /* operations and timers in flight that it started */
+	uint32_t check_word;
+	uint32_t flags;
+	uint32_t reserved;
+	struct coil_scope own;
+};
+
+_Static_assert(sizeof(struct coil_task) <= 320, "a task shares one page with its sleeping frames");
+
+/* One loop with tasks. The loop is the first member: the two are one object. */
+struct scheduler {
+	struct coil_loop loop;
+	struct coil_task *current;
+	struct coro main;
+	struct coil_task *main_task; /* of coil_run, or NULL */
+	uint64_t switches;
+	struct stack_pool stacks;
+	/* Scopes whose cancellation has not reached their inside yet. */
+	struct coil_scope *cancelled;
+	/* Their stacks go back once nobody runs on them; linked by their hooks. */
+	struct coil_task *ended;
+	bool is_cancelling;
+	bool is_stepping;
+	uint64_t spawned;
+	uint32_t alive;
+	struct coil_group root;
+	struct coil_options options;
+	struct hook_queue quarantine;
+	uint32_t quarantine_count;
+};
+
+static inline struct scheduler *scheduler_of(struct coil_loop *loop)
+{
+	return container_of(loop, struct scheduler, loop);
+}
+
+_Noreturn void task_missing(const char *function);
+
+static inline struct scheduler *scheduler_required(const char *function)
+{
+	return scheduler_of(loop_required(function));
+}
+
+/* The calling task; outside of one the program stops, with words. */
+static inline struct coil_task *task_required(const char *function)
+{
+	struct coil_task *task = scheduler_required(function)->current;
+
+	if (unlikely(!task))
+		task_missing(function);
+	return task;
+}
+
+static inline struct scheduler *task_scheduler(const struct coil_task *task)
+{
+	return scheduler_of(container_of(task->future.ready, struct coil_loop, ready));
+}
+
+enum task_state task_state(const struct coil_task *task);
+
+/* The hook of every task: resumes it, on the loop's own stack. */
+void task_fire(struct coil_hook *hook);
+
+/* Whatever stands behind coil_spawn and coil_go. @slot_is_taken: the group's limit has been seen
+ * to. */
+struct task_spec {
+	const struct coil_task_options *options;
+	struct coil_group *group;
+	int (*entry)(void *arg);
+	void *arg;
+	const char *place;
+	struct handshake *handshake;
+	bool has_handle;
+};
+
+struct coil_task *task_new(struct scheduler *s, const struct task_spec *spec);
+
+/* Frees a task that is DONE; not the one that runs on its own stack still. */
+void task_free(struct coil_task *task);
+
+/* Gives back the stacks of tasks that ended without anybody to join them. */
+void task_reap_ended_slow(struct scheduler *s);
+
+static inline void task_reap_ended(struct scheduler *s)
+{
+	if (s->ended)
+		task_reap_ended_slow(s);
+}
+
+/* At the end of a loop: what quarantine still holds. */
+void task_free_quarantine(struct scheduler *s);
+
+/* "task 7 \"reader\" (spawned at server.c:12)". Safe in a signal handler. */
+void task_describe(const struct coil_task *task, char *text, size_t bytes);
+
+/* A task of this loop whose handle is good; otherwise the program stops, with words. */
+void task_check_handle(const struct coil_task *task, const char *function);
+
+/*
+ * Goes to sleep and lets the next one run; returns when somebody has fired the task's hook, which
+ * was put into a list before. Straight from stack to stack where the next hook is a task's; by the
+ * loop's own stack otherwise.
+ */
+static inline __attribute__((always_inline)) void task_park(struct scheduler *s,
+							    struct coil_task *task)
+{
+	struct coil_hook *hook = loop_next(&s->loop);
+	struct coil_task *next;
+
+	check(s->current == task);
+	if (likely(hook && hook->fire == task_fire)) {
+		next = container_of(hook, struct coil_task, hook);
+		if (next == task)
+			return;
+		s->current = next;
+		s->switches++;
+		coro_switch(&task->coro, &next->coro);
+		return;
+	}
+	if (hook)
+		loop_unnext(&s->loop, hook);
+	s->current = NULL;
+	s->switches++;
+	coro_switch(&task->coro, &s->main);
+}
+
+#endif
