@@ -74,8 +74,9 @@ int coil_writev(int fd, const struct iovec *iov, int iovcnt);
  * @count:  bytes; more than 0x7ffff000 (2 GiB less a page) are cut to that
  * @offset: in bytes from the start of the file, >= 0; -1: the file's own position, which moves
  *
- * Suspends. As coil_read, the file's own position stays.
- * Return: as coil_read; -ESPIPE or -EINVAL where there are no offsets.
+ * Suspends. As coil_read, and the file's own position stays. Pipes and sockets have no offsets:
+ * there it is ignored, where pread(2) says -ESPIPE.
+ * Return: as coil_read.
  * Since 0.1. Kernel 5.6. See pread(2), io_uring_prep_read(3).
  */
 int coil_pread(int fd, void *buf, size_t count, int64_t offset);
@@ -87,8 +88,9 @@ int coil_pread(int fd, void *buf, size_t count, int64_t offset);
  * @count:  bytes; more than 0x7ffff000 (2 GiB less a page) are cut to that
  * @offset: in bytes from the start of the file, >= 0; -1: the file's own position, which moves
  *
- * Suspends. As coil_write, the file's own position stays.
- * Return: as coil_write; -ESPIPE or -EINVAL where there are no offsets.
+ * Suspends. As coil_write, and the file's own position stays. Pipes and sockets have no offsets:
+ * there it is ignored, where pwrite(2) says -ESPIPE.
+ * Return: as coil_write.
  * Since 0.1. Kernel 5.6. See pwrite(2), io_uring_prep_write(3).
  */
 int coil_pwrite(int fd, const void *buf, size_t count, int64_t offset);

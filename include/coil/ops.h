@@ -514,8 +514,8 @@ struct coil_op coil_op_nop(void);
  * coil_op_link_timeout - bound the time of the step before, in a coil_chain
  * @duration: relative, tv_nsec 0..999999999; must stay until the chain is done
  *
- * Stands directly behind a socket operation or a poll in a chain, and nowhere else. Its own result
- * is of no use: the step's decides, -ECANCELED if the time was over.
+ * Stands directly behind a socket operation or a poll in a chain, and nowhere else. If the time is
+ * over first, the step ends with -ECANCELED, and the chain with -ETIME.
  * Since 0.1. Kernel 5.5. See coil_chain, io_uring_prep_link_timeout(3).
  */
 struct coil_op coil_op_link_timeout(const struct timespec *duration);

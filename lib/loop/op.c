@@ -46,14 +46,18 @@ static void op_finish(struct coil_op *op, int32_t result)
 	future_resolve(&op->future, result);
 }
 
-/* The poll that stands for an operation has fired: the call itself, or another poll if somebody
- * else was quicker. */
+/*
+ * The poll that stands for an operation has fired: the call itself, or another poll if somebody else
+ * was quicker.
+ */
 static void op_finish_poll(struct coil_op *op)
 {
 	struct coil_loop *loop = op_loop(op);
 	int rc = fallback_poll_finish(loop->driver->ops->calls, op_sqe(op), op->future.result);
 
-	if (rc == -EAGAIN && !(op->flags & OP_CANCEL_ASKED)) {
+	if (rc == -EAGAIN && (op->flags & OP_CANCEL_ASKED))
+		rc = fallback_poll_finish(loop->driver->ops->calls, op_sqe(op), -ECANCELED);
+	if (rc == -EAGAIN) {
 		op->state = OP_QUEUED;
 		backlog_add(&loop->operations, op);
 		return;

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -99,6 +100,23 @@ static int call_sigaction(int signum, const struct sigaction *action, struct sig
 	return call_result(sigaction(signum, action, old));
 }
 
+static int call_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return -pthread_sigmask(how, set, old);
+}
+
+static int call_sigpending(sigset_t *set)
+{
+	return call_result(sigpending(set));
+}
+
+static int call_sigtake(const sigset_t *set)
+{
+	static const struct timespec at_once;
+
+	return call_result(sigtimedwait(set, NULL, &at_once));
+}
+
 static int call_raise(int signum)
 {
 	return call_result(raise(signum));
@@ -184,6 +202,9 @@ const struct driver_calls calls_kernel = {
 	.epoll_wait = call_epoll_wait,
 	.sigaction = call_sigaction,
 	.raise = call_raise,
+	.set_signal_mask = call_sigmask,
+	.sigpending = call_sigpending,
+	.sigtake = call_sigtake,
 	.fcntl = call_fcntl,
 	.resolve = call_resolve,
 };

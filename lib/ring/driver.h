@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -74,6 +75,9 @@ struct driver_calls {
 	int (*epoll_wait)(int epoll_fd, struct epoll_event *events, int events_max, int timeout_ms);
 	int (*sigaction)(int signum, const struct sigaction *action, struct sigaction *old);
 	int (*raise)(int signum);
+	int (*set_signal_mask)(int how, const sigset_t *set, sigset_t *old);	/* of this thread */
+	int (*sigpending)(sigset_t *set);
+	int (*sigtake)(const sigset_t *set);	/* a pending signal of @set, or -EAGAIN */
 	int (*fcntl)(int fd, int command, int argument);
 	/*
 	 * getaddrinfo's own error codes are mapped: -ENOENT (no such name), -EAGAIN, -ENOMEM, -EIO.

@@ -9,7 +9,12 @@
 #include "task/scope.h"
 
 /* Parks on @future until it is resolved, or until a cancel has detached the task from it. */
-static inline void wait_for(struct scheduler *s, struct coil_task *task, struct coil_future *future)
+/*
+ * Inline, as is the switch inside: a call around a switch ends in a return that the processor
+ * predicts badly.
+ */
+static inline __attribute__((always_inline)) void
+wait_for(struct scheduler *s, struct coil_task *task, struct coil_future *future)
 {
 	task->awaits = future;
 	future_add_waiter(future, &task->hook);
@@ -27,10 +32,16 @@ void task_wait_to_the_end(struct scheduler *s, struct coil_task *task, struct co
 	task->flags &= ~(uint32_t)TASK_ASKED;
 }
 
-void task_yield(struct scheduler *s, struct coil_task *task)
+static inline __attribute__((always_inline)) void yield(struct scheduler *s,
+							struct coil_task *task)
 {
 	ready_push(&s->loop.ready, &task->hook);
 	task_park(s, task);
+}
+
+void task_yield(struct scheduler *s, struct coil_task *task)
+{
+	yield(s, task);
 }
 
 void task_meet_cancel(struct coil_task *task)
@@ -68,7 +79,8 @@ static int await_cancelled(struct scheduler *s, struct coil_task *task, struct c
 	return asked_result(task, future);
 }
 
-int task_await(struct scheduler *s, struct coil_task *task, struct coil_future *future)
+static inline __attribute__((always_inline)) int await(struct scheduler *s, struct coil_task *task,
+							struct coil_future *future)
 {
 	if (future_is_resolved(future))
 		return future->result;
@@ -80,6 +92,11 @@ int task_await(struct scheduler *s, struct coil_task *task, struct coil_future *
 	return future->result;
 }
 
+int task_await(struct scheduler *s, struct coil_task *task, struct coil_future *future)
+{
+	return await(s, task, future);
+}
+
 int future_await(struct coil_future *future)
 {
 	struct coil_task *task = task_required("coil_await");
@@ -89,6 +106,8 @@ int future_await(struct coil_future *future)
 	check_use(future->ready == &s->loop.ready,
 		  "this future belongs to the loop of another thread");
 	check_use(future != &task->future, "a task cannot await itself");
+	if (unlikely(task_closes_a_ring(task, future)))
+		return -EDEADLK;
 	return task_await(s, task, future);
 }
 
@@ -117,7 +136,7 @@ int op_await(struct coil_op *op)
 	if (unlikely(task->scope->effective))
 		return refuse_op(s, task, op);
 	op_start(&s->loop, op, NULL);
-	return task_await(s, task, &op->future);
+	return await(s, task, &op->future);
 }
 
 int coil_op_await(struct coil_op *op)
@@ -144,7 +163,7 @@ int coil_yield(void)
 {
 	struct coil_task *task = task_required(__func__);
 
-	task_yield(task_scheduler(task), task);
+	yield(task_scheduler(task), task);
 	return unlikely(task->scope->effective) ? scope_reason_met(task) : 0;
 }
 

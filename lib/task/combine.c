@@ -279,8 +279,9 @@ int coil_gather_tasks(struct coil_task *const *tasks, size_t n, int flags)
 	const struct coil_alloc *alloc = task_scheduler(self)->loop.alloc;
 	struct coil_future *own[COIL_COMBINE_NODES];
 	struct coil_future **futures = own;
+	/* Stands for a spawn that failed. */
+	struct coil_future missing = { .result = -ENOMEM, .state = FUTURE_RESOLVED };
 	struct tally tally = { 0 };
-	size_t count = 0;
 	int rc;
 
 	if (!gather_flags_are_valid(flags) || n > INT_MAX / sizeof *futures)
@@ -289,14 +290,12 @@ int coil_gather_tasks(struct coil_task *const *tasks, size_t n, int flags)
 		futures = alloc->alloc(alloc->context, n * sizeof *futures);
 	if (!futures)
 		return -ENOMEM;
+	missing.ready = self->future.ready;
 	for (size_t i = 0; i < n; i++) {
 		check_use(tasks[i] != self, "a task cannot await itself");
-		if (tasks[i])
-			futures[count++] = coil_task_future(tasks[i]);
-		else
-			tally_add(&tally, -ENOMEM);
+		futures[i] = tasks[i] ? coil_task_future(tasks[i]) : &missing;
 	}
-	rc = gather(self, futures, count, flags, &tally);
+	rc = gather(self, futures, n, flags, &tally);
 	if (futures != own)
 		alloc_free(alloc, futures, n * sizeof *futures);
 	return rc;
@@ -377,12 +376,15 @@ int coil_wait(struct coil_future *const *futures, size_t n, int mode, int64_t de
 /* -- race ------------------------------------------------------------------------------------ */
 
 /* A loser that opened something nobody will take: closed. */
-static void undo(struct scheduler *s, struct coil_future *future)
+static void undo(struct scheduler *s, struct coil_future *const *futures, uint32_t loser)
 {
-	struct coil_op *op = op_of_future(future);
+	struct coil_op *op = op_of_future(futures[loser]);
 	int fds[2];
 	int count = op ? op_opened(op, fds) : 0;
 
+	for (uint32_t i = 0; count > 0 && i < loser; i++)
+		if (futures[i] == futures[loser])
+			return; /* it stands there twice */
 	for (int i = 0; i < count; i++)
 		s->loop.driver->ops->calls->close(fds[i]);
 }
@@ -422,8 +424,8 @@ int coil_race(struct coil_future *const *futures, size_t n)
 	if (winner == NOBODY)
 		winner = race_winner(&c);
 	for (uint32_t i = 0; i < n; i++)
-		if (i != winner && is_done(&c.nodes[i]))
-			undo(s, futures[i]);
+		if (is_done(&c.nodes[i]) && (winner == NOBODY || futures[i] != futures[winner]))
+			undo(s, futures, i);
 	combinator_close(&c);
 	if (winner != NOBODY)
 		return (int)winner;

@@ -4,7 +4,6 @@
  * each operation counts one countdown down when it is done.
  */
 #include <errno.h>
-#include <liburing/io_uring.h>
 
 #include "coil/combine.h"
 #include "task/await.h"

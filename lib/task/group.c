@@ -46,11 +46,12 @@ int group_take_slot(struct scheduler *s, struct coil_group *group)
 	return task_await(s, s->current, &wait.future);
 }
 
-/* The slot goes to who has waited longest; or it is free, and who closes the group may be waiting
- * for the last one. */
+/* The slot goes to who has waited longest, unless a lowered limit takes it away; or it is free, and
+ * who closes the group may be waiting for the last one. */
 void group_give_slot(struct coil_group *group)
 {
-	struct coil_list *next = list_pop_front(&group->waiting);
+	bool is_kept = !group->limit || group->alive <= group->limit;
+	struct coil_list *next = is_kept ? list_pop_front(&group->waiting) : NULL;
 
 	check(group->alive > 0);
 	if (next) {

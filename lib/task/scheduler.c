@@ -12,6 +12,7 @@
 #include "task/group.h"
 #include "task/run.h"
 #include "task/scope.h"
+#include "task/signals.h"
 
 /* Idle stacks that keep all their pages. */
 #define STACKS_KEPT 1024u
@@ -147,6 +148,7 @@ int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
 	check(rc == 0);
 	coro_init_thread(&s->main);
 	group_init_root(s);
+	sigpipe_block(s);
 	check_describe_caller = describe_caller;
 	if (!(options->off & COIL_NO_OVERFLOW))
 		overflow_watch(&s->stacks, describe_overflown);
@@ -202,6 +204,7 @@ static void let_tasks_end(struct scheduler *s, int64_t bound_ns)
 
 static void forget_thread(struct scheduler *s)
 {
+	sigpipe_restore(s);
 	if (!(s->options.off & COIL_NO_OVERFLOW))
 		overflow_unwatch();
 	check_describe_caller = NULL;

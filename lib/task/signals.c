@@ -98,3 +98,42 @@ void signals_restore(struct signal_watch *watch)
 	s->loop.inbox.on_signal = NULL;
 	watch->is_installed = false;
 }
+
+/* -- SIGPIPE ----------------------------------------------------------------------------------- */
+
+static sigset_t only_sigpipe(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	return set;
+}
+
+static bool sigpipe_is_pending(struct scheduler *s)
+{
+	sigset_t pending;
+
+	sigemptyset(&pending);
+	calls_of(&s->loop)->sigpending(&pending);
+	return sigismember(&pending, SIGPIPE) == 1;
+}
+
+void sigpipe_block(struct scheduler *s)
+{
+	sigset_t set = only_sigpipe();
+
+	s->sigpipe_was_pending = sigpipe_is_pending(s);
+	calls_of(&s->loop)->set_signal_mask(SIG_BLOCK, &set, &s->signal_mask);
+}
+
+void sigpipe_restore(struct scheduler *s)
+{
+	sigset_t set = only_sigpipe();
+
+	if (sigismember(&s->signal_mask, SIGPIPE))
+		return;
+	if (!s->sigpipe_was_pending && sigpipe_is_pending(s))
+		calls_of(&s->loop)->sigtake(&set);
+	calls_of(&s->loop)->set_signal_mask(SIG_UNBLOCK, &set, NULL);
+}

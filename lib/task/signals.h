@@ -22,4 +22,7 @@ void signals_install(struct scheduler *s, struct signal_watch *watch,
 		     void (*on_signal)(struct signal_watch *watch, int signum));
 void signals_restore(struct signal_watch *watch);
 
+void sigpipe_block(struct scheduler *s);
+void sigpipe_restore(struct scheduler *s);
+
 #endif

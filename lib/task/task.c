@@ -334,18 +334,22 @@ static struct coil_task *task_of_future(struct coil_future *future)
 						  : NULL;
 }
 
-/* Would @self wait for itself if it waited for @task? Along what each one joins; and an ancestor's
- * group waits for us all. */
-static bool closes_a_ring(const struct coil_task *self, struct coil_task *task)
+/* Whoever waits for @task waits for @self too: it is the same, or an ancestor, whose group waits. */
+static bool ends_after(const struct coil_task *task, const struct coil_task *self)
 {
-	for (const struct coil_task *t = self; t->group; t = t->group->scope.task) {
-		if (!t->group->scope.task)
-			break;
-		if (t->group->scope.task == task)
+	for (const struct coil_task *t = self; t; t = t->group->scope.task)
+		if (t == task)
 			return true;
-	}
-	for (; task; task = task_of_future(task->awaits))
-		if (task == self)
+	return false;
+}
+
+/* Along the tasks that wait for one another: no ring of them exists, since nobody may close one. */
+bool task_closes_a_ring(const struct coil_task *self, struct coil_future *future)
+{
+	struct coil_task *task;
+
+	for (task = task_of_future(future); task; task = task_of_future(task->awaits))
+		if (future_is_pending(&task->future) && ends_after(task, self))
 			return true;
 	return false;
 }
@@ -355,7 +359,7 @@ static int join_pending(struct scheduler *s, struct coil_task *self, struct coil
 	int was_asked = self->scope->effective;
 	int rc;
 
-	if (closes_a_ring(self, task))
+	if (task_closes_a_ring(self, &task->future))
 		return -EDEADLK;
 	task->flags |= TASK_JOINED;
 	rc = task_await(s, self, &task->future);

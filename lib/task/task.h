@@ -16,6 +16,8 @@
 #ifndef COIL_TASK_TASK_H
 #define COIL_TASK_TASK_H
 
+#include <signal.h>
+
 #include "coil/group.h"
 #include "coil/scope.h"
 #include "coil/task.h"
@@ -68,7 +70,9 @@ struct coil_task {
 	struct coil_scope own;
 };
 
+#ifndef HOOKS_SWITCH
 _Static_assert(sizeof(struct coil_task) <= 320, "a task shares one page with its sleeping frames");
+#endif
 
 /* One loop with tasks. The loop is the first member: the two are one object. */
 struct scheduler {
@@ -82,6 +86,8 @@ struct scheduler {
 	struct coil_scope *cancelled;
 	/* Their stacks go back once nobody runs on them; linked by their hooks. */
 	struct coil_task *ended;
+	sigset_t signal_mask; /* of the thread, before */
+	bool sigpipe_was_pending;
 	bool is_cancelling;
 	bool is_stepping;
 	uint64_t spawned;
@@ -137,6 +143,9 @@ struct task_spec {
 };
 
 struct coil_task *task_new(struct scheduler *s, const struct task_spec *spec);
+
+/* Would @self, waiting for @future, wait for itself? */
+bool task_closes_a_ring(const struct coil_task *self, struct coil_future *future);
 
 /* Frees a task that is DONE; not the one that runs on its own stack still. */
 void task_free(struct coil_task *task);

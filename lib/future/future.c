@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* The rare paths of futures; the frequent ones are inline in future.h. */
+#include "future/future.h"
+
+bool hook_queue_remove(struct hook_queue *queue, struct coil_hook *hook)
+{
+	struct coil_hook *previous = NULL;
+
+	for (struct coil_hook *h = queue->first; h; previous = h, h = h->next) {
+		if (h != hook)
+			continue;
+		if (previous)
+			previous->next = h->next;
+		else
+			queue->first = h->next;
+		if (queue->last == h)
+			queue->last = previous;
+		return true;
+	}
+	return false;
+}
+
+void ready_remove(struct coil_ready *ready, struct coil_hook *hook)
+{
+	bool was_there =
+		hook_queue_remove(&ready->turn, hook) || hook_queue_remove(&ready->next, hook);
+
+	check(was_there);
+}
+
+void future_remove_waiter(struct coil_future *future, struct coil_hook *hook)
+{
+	struct coil_hook *last = future->waiters;
+	struct coil_hook *previous = last;
+
+	check(future->state == FUTURE_PENDING);
+	check(!(future->flags & FUTURE_COUNTED));
+	check(last != NULL);
+	while (previous->next != hook) {
+		previous = previous->next;
+		check(previous != last);
+	}
+	previous->next = hook->next;
+	if (hook == last)
+		future->waiters = previous == hook ? NULL : previous;
+}
+
+void countdown_note(struct countdown *countdown, int32_t result)
+{
+	check(countdown->left > 0);
+	countdown->left--;
+	if (!future_is_pending(&countdown->future))
+		return;
+	if (countdown->left == 0 || countdown->wakes_on_each ||
+	    (countdown->wakes_on_failure && result < 0))
+		future_resolve(&countdown->future, 0);
+}
+
+void countdown_rearm(struct countdown *countdown)
+{
+	check(future_is_resolved(&countdown->future));
+	if (countdown->left > 0)
+		countdown->future.state = FUTURE_PENDING;
+}
+
+bool coil_future_done(const struct coil_future *future)
+{
+	return future_is_resolved(future);
+}
+
+int coil_future_result(const struct coil_future *future)
+{
+	check_use(future->state != FUTURE_IDLE, "this future was never started");
+	check_use(future->state == FUTURE_RESOLVED, "this future is still pending: await it first");
+	return future->result;
+}
+
+void coil_future_then(struct coil_future *future, struct coil_hook *hook)
+{
+	check_use(future->state != FUTURE_IDLE, "this future was never started");
+	if (future_is_resolved(future))
+		ready_push(future->ready, hook);
+	else
+		future_add_waiter(future, hook);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A stream on a socket: each read is one recv, each write one send that the kernel itself carries
+ * on until all is sent. The operations lie in the frames of who waits for them.
+ */
+#include "net/socket_stream.h"
+
+#include "net/address.h"
+#include "net/listener.h"
+
+#include "loop/op.h"
+#include "loop/prep_net.h"
+#include "task/await.h"
+
+#include <errno.h>
+
+static struct socket_stream *socket_of(struct coil_stream *stream)
+{
+	return container_of(stream, struct socket_stream, stream);
+}
+
+static const struct socket_stream *socket_of_const(const struct coil_stream *stream)
+{
+	return (const struct socket_stream *)(const void *)stream;
+}
+
+_Static_assert(offsetof(struct socket_stream, stream) == 0, "the stream is the first member");
+
+/*
+ * Where the last read took everything there is nothing now, most likely: to wait at once spares the
+ * kernel an attempt. Once only, not multishot: the end of the stream is always delivered
+ * (bench/README.md, "the lost end").
+ */
+static int socket_read(struct coil_stream *stream, void *buf, size_t len)
+{
+	struct socket_stream *socket = socket_of(stream);
+	struct coil_op op;
+	int rc;
+
+	op_prep_recv(&op, socket->fd, buf, len, 0);
+	if (socket->is_drained)
+		op_sqe(&op)->ioprio |= IORING_RECVSEND_POLL_FIRST;
+	socket->reading = &op;
+	rc = op_await(&op);
+	socket->reading = NULL;
+	if (likely(rc > 0))
+		socket->is_drained = !(op.cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
+	else if (rc == 0)
+		socket->is_drained = false;
+	return rc;
+}
+
+/*
+ * The kernel goes on until all is sent, or an error or a cancel stops it in between; then what was
+ * sent is the count. The error is met by sending the rest, and it is the result; after a cancel the
+ * count is.
+ */
+static int socket_write(struct coil_stream *stream, const void *buf, size_t len)
+{
+	struct socket_stream *socket = socket_of(stream);
+	size_t sent = 0;
+	struct coil_op op;
+	int rc;
+
+	for (;;) {
+		op_prep_send(&op, socket->fd, (const char *)buf + sent, len - sent,
+			     MSG_WAITALL | MSG_NOSIGNAL);
+		socket->writing = &op;
+		rc = op_await(&op);
+		socket->writing = NULL;
+		if (rc > 0)
+			sent += (size_t)rc;
+		if (likely(sent == len))
+			return (int)sent;
+		if ((op.flags & OP_CANCEL_ASKED) || stream->closer)
+			return sent ? (int)sent : rc;
+		if (rc <= 0)
+			return rc < 0 ? rc : -EPIPE;
+	}
+}
+
+static int socket_shutdown(struct coil_stream *stream)
+{
+	return stream->loop->driver->ops->calls->shutdown(socket_of(stream)->fd, SHUT_WR);
+}
+
+static void interrupt_op(struct coil_loop *loop, struct coil_op *op)
+{
+	if (op && op_is_started(op))
+		op_cancel(loop, op);
+}
+
+static void socket_interrupt(struct coil_stream *stream)
+{
+	struct socket_stream *socket = socket_of(stream);
+
+	interrupt_op(stream->loop, socket->reading);
+	interrupt_op(stream->loop, socket->writing);
+}
+
+static void socket_close(struct coil_stream *stream)
+{
+	struct socket_stream *socket = socket_of(stream);
+
+	check(!socket->reading && !socket->writing);
+	stream->loop->driver->ops->calls->close(socket->fd);
+	if (socket->listener)
+		listener_forget(socket->listener, socket);
+	socket_stream_free(socket);
+}
+
+static int socket_fd(const struct coil_stream *stream)
+{
+	return socket_of_const(stream)->fd;
+}
+
+static const struct stream_ops socket_ops = {
+	.read = socket_read,
+	.write = socket_write,
+	.shutdown = socket_shutdown,
+	.interrupt = socket_interrupt,
+	.close = socket_close,
+	.fd = socket_fd,
+};
+
+struct socket_stream *socket_stream_new(struct coil_loop *loop)
+{
+	struct socket_stream *socket = alloc_zeroed(loop->alloc, sizeof *socket);
+
+	if (!socket)
+		return NULL;
+	stream_init(&socket->stream, &socket_ops, loop);
+	socket->fd = -1;
+	list_init(&socket->siblings);
+	return socket;
+}
+
+void socket_stream_free(struct socket_stream *socket)
+{
+	alloc_free(socket->stream.loop->alloc, socket, sizeof *socket);
+}
+
+struct coil_stream *socket_stream_begin(struct socket_stream *socket, int fd)
+{
+	socket->fd = fd;
+	return &socket->stream;
+}
+
+int coil_stream_from_fd(struct coil_stream **ret_stream, int fd)
+{
+	struct coil_loop *loop = loop_required(__func__);
+	struct socket_stream *socket;
+	int type = 0;
+	socklen_t bytes = sizeof type;
+	int rc;
+
+	rc = loop->driver->ops->calls->getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes);
+	if (rc < 0)
+		return rc;
+	if (type != SOCK_STREAM)
+		return -EPROTOTYPE;
+	socket = socket_stream_new(loop);
+	if (!socket)
+		return -ENOMEM;
+	*ret_stream = socket_stream_begin(socket, fd);
+	return 0;
+}
+
+int coil_stream_peer(const struct coil_stream *stream, char *text, size_t bytes)
+{
+	int fd = coil_stream_fd(stream);
+
+	if (fd < 0)
+		return fd;
+	return address_of_peer(stream->loop->driver->ops->calls, fd, text, bytes);
+}
+
+int coil_stream_local(const struct coil_stream *stream, char *text, size_t bytes)
+{
+	int fd = coil_stream_fd(stream);
+
+	if (fd < 0)
+		return fd;
+	return address_of_local(stream->loop->driver->ops->calls, fd, text, bytes);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams on sockets. */
+#ifndef COIL_NET_SOCKET_STREAM_H
+#define COIL_NET_SOCKET_STREAM_H
+
+#include "net/stream.h"
+
+struct coil_listener;
+struct coil_op;
+
+struct socket_stream {
+	struct coil_stream stream;
+	int fd;
+	bool is_drained;		/* the last read took all that was there */
+	struct coil_op *reading;	/* in the frame of who reads */
+	struct coil_op *writing;
+	struct coil_list siblings;	/* in its listener's list of streams; alone otherwise */
+	struct coil_listener *listener; /* told when a descriptor becomes free; NULL: nobody */
+};
+
+/* NULL: no memory. The descriptor comes later, so that nothing can fail once it is there. */
+struct socket_stream *socket_stream_new(struct coil_loop *loop);
+
+/* Of a stream without a descriptor. */
+void socket_stream_free(struct socket_stream *socket);
+
+/* Gives the stream its descriptor. */
+struct coil_stream *socket_stream_begin(struct socket_stream *socket, int fd);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the operations are tested on: one of everything that can be opened, made with plain system
+ * calls before the loop is.
+ */
+#ifndef COIL_TESTS_OPS_WORLD_H
+#define COIL_TESTS_OPS_WORLD_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#define WORLD_PAGE 4096
+
+/* struct futex_waitv, under a name of our own: older headers lack it. */
+struct world_futex {
+	uint64_t val;
+	uint64_t uaddr;
+	uint32_t flags;
+	uint32_t reserved;
+};
+
+struct world {
+	char dir[64];
+	int dirfd;	   /* with "file", "other", "sub/" */
+	int file;	   /* "file", "0123456789" */
+	int empty[2];	   /* pipe */
+	int filled[2];	   /* pipe with "hello" */
+	int broken;	   /* write end of a pipe without readers */
+	int pair[2];	   /* AF_UNIX stream, nothing in it */
+	int ready[2];	   /* AF_UNIX stream, "hello" to be read from ready[0] */
+	int tcp[2];	   /* connected */
+	int udp[2];	   /* udp[1] is bound to udp_address; "hello" waits in it */
+	int idle_udp;	   /* bound, nothing comes */
+	int listener;	   /* a connection waits */
+	int idle_listener; /* none does */
+	int full_listener; /* a backlog that is full: connect pends */
+	int fresh;	   /* TCP socket, not bound */
+	int bound;	   /* TCP socket, bound */
+	int spare;	   /* to be closed */
+	int epoll;	   /* with ready[0] in it */
+	int idle_epoll;	   /* with pair[0] in it */
+	int child_pidfd;
+	pid_t child; /* ends at once with status 7, or stays */
+	struct sockaddr_in tcp_address;
+	struct sockaddr_in udp_address;
+	struct sockaddr_in full_address;
+	struct sockaddr_in closed_address; /* nobody listens there */
+	struct sockaddr_storage from;
+	socklen_t from_bytes;
+	struct epoll_event events[4];
+	struct world_futex futexes[2];
+	uint32_t word;
+	int one;
+	int fds[2];
+	int fillers[4]; /* what fills the backlog */
+	unsigned char child_info[128];
+	char statx[256];
+	char buf[64];
+	struct iovec iov[2];
+	struct msghdr out; /* "hello" to udp_address */
+	struct msghdr in;
+	char *page;
+};
+
+/* Aborts the test if it cannot. @child_stays: the child waits to be killed. */
+void world_open(struct world *world, bool child_stays);
+void world_close(struct world *world);
+
+/* A fresh world, a loop under @mask (NULL: none), @entry(world) as its main task. */
+int world_run(const char *mask, bool child_stays, int (*entry)(void *world));
+
+#endif
