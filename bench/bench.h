@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench - the parts of coil-bench: a row a case, and how one is measured.
+ *
+ * A case is opened, measured and closed inside of one coil_run: its floor and its Coil side are two
+ * measure_cases that take turns, driven by the main task.
+ */
+#ifndef COIL_BENCH_BENCH_H
+#define COIL_BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <coil.h>
+
+#include "measure.h"
+#include "raw_micro.h"
+
+enum bench_goal {
+	BENCH_NO_GOAL,
+	BENCH_RATIO,	/* at most this times the floor */
+	BENCH_NS,	/* at most this */
+	BENCH_PLUS_NS,	/* at most the floor and this */
+	BENCH_BYTES,	/* at most this; the figure is not a time */
+};
+
+struct bench;
+struct bench_result;
+
+struct bench_case {
+	const char *name;
+	const char *what;		/* one unit, and what its floor is */
+	enum bench_goal goal_kind;
+	double goal;
+	bool has_raw;			/* the floor is raw_micro's, of this kind */
+	bool is_long;			/* not in a smoke run */
+	enum raw_micro_kind raw;
+	unsigned int parameter;		/* the raw floor's, and the case's own */
+	/* Fills bench->coil, and bench->floor if that is not raw's. 0 or a negative errno. */
+	int (*open)(struct bench *bench);
+	void (*close)(struct bench *bench);
+	/* Measures by itself, once; the two above are NULL. */
+	int (*whole)(const struct bench_case *bench_case, struct bench_result *ret_result);
+};
+
+struct bench {
+	const struct bench_case *of;
+	struct measure_case floor;	/* run is NULL: there is none */
+	struct measure_case coil;
+	void *state;
+};
+
+struct bench_result {
+	const struct bench_case *of;
+	int error;			/* a negative errno: the rest is nothing */
+	struct measure_figure floor;
+	struct measure_figure coil;
+	double ratio;			/* of the medians; 0 without a floor */
+	double ratio_paired;
+	double enters;			/* these for each unit */
+	double sqes;
+	double switches;
+	double allocations;
+	double spawn_ns;		/* of the parked tasks */
+};
+
+/* The tables of the case files, each ended by a row without a name. */
+extern const struct bench_case bench_cases_task[];
+extern const struct bench_case bench_cases_nop[];
+extern const struct bench_case bench_cases_net[];
+extern const struct bench_case bench_cases_timers[];
+extern const struct bench_case bench_cases_file[];
+extern const struct bench_case bench_cases_parked[];
+
+/* Opens a loop, measures one case on it, and closes it. What went wrong is in the result. */
+void bench_measure(const struct bench_case *bench_case, struct measure_options options,
+		   struct bench_result *ret_result);
+
+/* SIGINT ends the measuring: what is known is reported. */
+bool bench_is_interrupted(void);
+void bench_watch_interrupt(void);
+
+bool bench_goal_is_met(const struct bench_result *result);
+void bench_print_head(FILE *out);
+void bench_print_row(FILE *out, const struct bench_result *result);
+void bench_print_json(FILE *out, const struct bench_result *results, size_t count);
+
+/* Stops the program: a benchmark whose work fails measures nothing. */
+void bench_must(bool is_true, const char *what);
+
+/*
+ * A crew: n tasks that do one piece of work again and again, side by side. The driver's run lets
+ * each of them do units / n of it.
+ */
+struct crew;
+
+int crew_open(unsigned int n, void (*work)(void *arg, unsigned int member), void *arg,
+	      struct crew **ret_crew);
+void crew_run(void *crew, uint64_t units);
+void crew_close(struct crew *crew);
+
+#endif
