@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "ring/driver.h"
 #include "ring/facts.h"
+#include "loop/fallback.h"
 #include "ring/offer.h"
 #include "ring/ring.h"
 
@@ -178,9 +179,7 @@ static const char *without_opcode(unsigned opcode)
 {
 	if (offer_opcode_is_required(opcode))
 		return "Coil does not run";
-	if (driver_opcode_since(opcode) <= OFFER_FLOOR)
-		return "calls that need it fail with -EOPNOTSUPP";
-	return "replaced by a plain call, a helper thread or another operation";
+	return fallback_words(opcode);
 }
 
 static const char *limit_text(uint64_t limit, char text[24])
@@ -259,13 +258,13 @@ static void print_opcodes(const struct report *report)
 {
 	char since[16];
 
-	printf("\noperations        since\n");
+	printf("\noperations        since   here      without it\n");
 	for (unsigned opcode = 0; opcode < OPCODES_SHOWN; opcode++) {
 		bool there = has_opcode(report, opcode);
 
-		printf("  %-16s %-6s %s%s\n", driver_opcode_name(opcode),
+		printf("  %-16s %-6s  %-8s  %s\n", driver_opcode_name(opcode),
 		       version_text(driver_opcode_since(opcode), since),
-		       there ? "there" : "absent    ", there ? "" : without_opcode(opcode));
+		       there ? "used" : "absent", without_opcode(opcode));
 	}
 }
 

@@ -4,13 +4,13 @@
  * caller's frame, started one by one, each when the one before has failed or has taken too long;
  * the first that succeeds wins, and the call returns when the kernel has let go of the others.
  */
-#include "net/address.h"
+#include "net/connect.h"
+
 #include "net/resolve.h"
 #include "net/socket_stream.h"
 
 #include "base/clock.h"
 #include "coil/combine.h"
-#include "coil/net.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
 #include "task/await.h"
@@ -169,9 +169,8 @@ static int race_run(struct race *race)
 	return 0;
 }
 
-/* A connected socket, or a negative errno. */
-static int connect_any(struct coil_loop *loop, const struct address *addresses, int n,
-		       const struct coil_connect_options *options)
+int connect_any(struct coil_loop *loop, const struct address *addresses, int n,
+		const struct coil_connect_options *options)
 {
 	struct race race;
 	int rc;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/rig.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+const char *rig_port(const struct coil_listener *listener)
+{
+	static char text[8];
+
+	snprintf(text, sizeof text, "%d", coil_listener_port(listener));
+	return text;
+}
+
+static int connect_task(void *arg)
+{
+	struct rig_pair *pair = arg;
+	struct coil_listener *listener;
+	int rc = coil_listen_tcp(&listener, "127.0.0.1", 0, NULL);
+
+	if (rc < 0)
+		return rc;
+	rc = coil_connect_tcp(&pair->a, "127.0.0.1", rig_port(listener), NULL);
+	if (rc == 0)
+		rc = coil_accept(listener, &pair->b);
+	coil_listener_close(listener);
+	return rc;
+}
+
+bool rig_tcp_pair(struct rig_pair *pair)
+{
+	int rc = connect_task(pair);
+
+	EXPECT_EQ(rc, 0);
+	return rc == 0;
+}
+
+bool rig_unix_pair(struct rig_pair *pair)
+{
+	int fds[2];
+	int rc = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
+
+	EXPECT_EQ(rc, 0);
+	EXPECT_EQ(coil_stream_from_fd(&pair->a, fds[0]), 0);
+	EXPECT_EQ(coil_stream_from_fd(&pair->b, fds[1]), 0);
+	return rc == 0;
+}
+
+void rig_close(struct rig_pair *pair)
+{
+	coil_stream_close(pair->a);
+	coil_stream_close(pair->b);
+}
+
+const char *rig_path(const char *name)
+{
+	static char path[100];
+
+	snprintf(path, sizeof path, "/tmp/coil-net-%d-%s", (int)getpid(), name);
+	unlink(path);
+	return path;
+}
+
+int rig_read_all(struct coil_stream *stream, void *buf, size_t len)
+{
+	size_t got = 0;
+
+	while (got < len) {
+		int n = coil_stream_read(stream, (char *)buf + got, len - got);
+
+		if (n <= 0)
+			return n < 0 ? n : -EPIPE;
+		got += (size_t)n;
+	}
+	return 0;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * coil-echo - an echo server on Coil: one task for each connection.
+ *
+ * SIGINT and SIGTERM end it: no more connections, what was read is still echoed, exit status 0. The
+ * last line has the same form as that of bench/raw_echo_*, with which it is compared.
+ */
+#include "tool.h"
+
+#include <coil.h>
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#ifndef COIL_VERSION
+#define COIL_VERSION "0.1.0"
+#endif
+
+#define DRAIN_NS (5 * COIL_SEC)
+
+const char *argp_program_version = "coil-echo " COIL_VERSION;
+
+struct server {
+	const char *host;
+	const char *unix_path;
+	int port;
+	size_t size;
+	struct coil_options run;
+	uint64_t requests;
+	uint64_t bytes;
+	uint64_t connections;
+};
+
+/* One server in one process. */
+static struct server server = {
+	.host = "127.0.0.1",
+	.size = 65536,
+	.run = {.size = sizeof server.run, .name = "listener"},
+};
+
+/* What was read is answered, also when the server is stopping: with some patience. */
+static int answer(struct coil_stream *stream, const char *buffer, size_t len)
+{
+	int n = coil_stream_write(stream, buffer, len);
+	size_t done = n > 0 ? (size_t)n : 0;
+	struct coil_scope shield;
+
+	if (n == (int)len || !coil_cancelling())
+		return n;
+	coil_shield_open(&shield, DRAIN_NS);
+	coil_stream_write(stream, buffer + done, len - done);
+	coil_scope_close(&shield);
+	return -ECANCELED;
+}
+
+static int echo(void *arg)
+{
+	struct coil_stream *stream = arg;
+	char *buffer = malloc(server.size);
+	int n = buffer ? 1 : -ENOMEM;
+
+	while (n > 0) {
+		n = coil_stream_read(stream, buffer, server.size);
+		if (n <= 0)
+			break;
+		server.requests++;
+		server.bytes += (uint64_t)n;
+		n = answer(stream, buffer, (size_t)n);
+	}
+	coil_stream_close(stream);
+	free(buffer);
+	/* A connection that breaks is its client's business. */
+	return 0;
+}
+
+static int listen_where_told(struct coil_listener **ret_listener)
+{
+	int rc;
+
+	if (server.unix_path)
+		rc = coil_listen_unix(ret_listener, server.unix_path, NULL);
+	else
+		rc = coil_listen_tcp(ret_listener, server.host, server.port, NULL);
+	if (rc < 0) {
+		fprintf(stderr, "coil-echo: cannot listen on %s: %s\n",
+			server.unix_path ? server.unix_path : server.host, coil_strerror(rc));
+		return rc;
+	}
+	if (server.unix_path)
+		printf("listening on %s\n", server.unix_path);
+	else
+		printf("listening on %s:%d\n", server.host, coil_listener_port(*ret_listener));
+	fflush(stdout);
+	return 0;
+}
+
+static int64_t microseconds(struct timeval time)
+{
+	return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
+}
+
+static void print_stats(void)
+{
+	struct coil_stats stats = {.size = sizeof stats};
+	struct rusage usage;
+
+	coil_stats(&stats);
+	getrusage(RUSAGE_SELF, &usage);
+	printf("stats requests %" PRIu64 " bytes %" PRIu64 " connections %" PRIu64
+	       " enters %" PRIu64 " cpu_us %" PRId64 "\n",
+	       server.requests, server.bytes, server.connections, stats.enters,
+	       microseconds(usage.ru_utime) + microseconds(usage.ru_stime));
+	fflush(stdout);
+}
+
+static int serve(void *arg)
+{
+	struct coil_listener *listener;
+	struct coil_stream *stream;
+	struct coil_group group;
+	int rc = listen_where_told(&listener);
+
+	(void)arg;
+	if (rc < 0)
+		return rc;
+	coil_group_open(&group, COIL_GROUP_SUPERVISE);
+	while ((rc = coil_accept(listener, &stream)) >= 0) {
+		server.connections++;
+		if (coil_go(&group, echo, stream) < 0)
+			coil_stream_close(stream);
+	}
+	coil_listener_close(listener);
+	coil_group_close(&group);
+	print_stats();
+	if (rc == -ECANCELED)
+		return 0;
+	fprintf(stderr, "coil-echo: accept: %s\n", coil_strerror(rc));
+	return rc;
+}
+
+enum { KEY_UNIX = 0x100, KEY_SIZE, KEY_SPIN };
+
+static const struct argp_option options[] = {
+	{"host", 'h', "HOST", 0, "address to listen on (127.0.0.1)", 0},
+	{"port", 'p', "PORT", 0, "port; 0 takes a free one (0)", 0},
+	{"unix", KEY_UNIX, "PATH", 0, "listen on a unix socket instead", 0},
+	{"size", KEY_SIZE, "BYTES", 0, "largest single read (64k)", 0},
+	{"spin", KEY_SPIN, "off|adaptive", 0, "look for work before each sleep (off)", 0},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	switch (key) {
+	case 'h':
+		server.host = arg;
+		return 0;
+	case 'p':
+		server.port = (int)tool_count(state, arg, 0, 65535);
+		return 0;
+	case KEY_UNIX:
+		server.unix_path = arg;
+		return 0;
+	case KEY_SIZE:
+		server.size = (size_t)tool_count(state, arg, 1, 16 << 20);
+		return 0;
+	case KEY_SPIN:
+		if (strcmp(arg, "off") != 0 && strcmp(arg, "adaptive") != 0)
+			argp_error(state, "'%s' is neither off nor adaptive", arg);
+		server.run.spin = arg[0] == 'o' ? COIL_SPIN_OFF : COIL_SPIN_ADAPTIVE;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_usage(state);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse_option,
+	.doc = "Sends back what it reads, over TCP or a unix socket.\v"
+	       "The first line of output says where it listens. SIGINT or SIGTERM ends it, with a "
+	       "line of figures.\n\n"
+	       "Exit status: 0 ended by a signal, 1 it could not serve, 2 wrong usage.",
+};
+
+int main(int argc, char **argv)
+{
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	tool_raise_files();
+	return coil_run_with(&server.run, serve, NULL) < 0;
+}
