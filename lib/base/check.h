@@ -33,6 +33,9 @@
 #define expensive_check(condition) ((void)sizeof(condition))
 #endif
 
+/* A rare path: kept out of the way of the frequent one, frame and all. */
+#define rarely __attribute__((noinline, cold))
+
 #define container_of(pointer, type, member) \
 	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 

@@ -15,8 +15,10 @@ coro_entry:
 	endbr64
 	popq	%rax
 	popq	%rdi
-	call	*%rax
-	ud2				/* the body returned: it must leave by a final switch */
+	leaq	1f(%rip), %rcx		/* as called; but a call that never returns would put the */
+	pushq	%rcx			/* processor's predictions of later returns out of step */
+	jmp	*%rax
+1:	ud2				/* the body returned: it must leave by a final switch */
 	.cfi_endproc
 	.size	coro_entry, . - coro_entry
 

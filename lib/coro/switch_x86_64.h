@@ -102,16 +102,20 @@ static inline __attribute__((always_inline)) void coro_registers_switch(struct c
 			 : CORO_CLOBBER);
 }
 
-/* Nobody comes back: nothing is stored. */
+/* Nobody comes back: nothing is stored but what has to be compared. */
 static inline __attribute__((always_inline)) _Noreturn void
 coro_registers_switch_final(struct coro_registers *from, struct coro_registers *to)
 {
-	(void)from;
-	__asm__ volatile("fldcw 36(%%rsi)\n\t"
+	__asm__ volatile("fnstcw 36(%%rdi)\n\t"
+			 "movzwl 36(%%rdi), %%ecx\n\t"
+			 "cmpw 36(%%rsi), %%cx\n\t"
+			 "je 1f\n\t"
+			 "fldcw 36(%%rsi)\n\t"
+			 "1:\n\t"
 			 CORO_RESUME
-			 : "+S"(to)
+			 : "+D"(from), "+S"(to)
 			 :
-			 : "rdi", CORO_CLOBBER);
+			 : CORO_CLOBBER);
 	__builtin_unreachable();
 }
 

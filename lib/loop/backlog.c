@@ -78,8 +78,8 @@ void backlog_drain_slow(struct coil_loop *loop)
 		backlog_remove(&loop->operations, op);
 		push_run(loop, op);
 	}
-	/* The rest goes as soon as this turn's enter has made room: it must not sleep, since what is
-	 * in the kernel already may never complete by itself. */
+	/* The rest goes as soon as this turn's enter has made room: it must not sleep, since what
+	 * is in the kernel already may never complete by itself. */
 	if (backlog_wants_enter(loop))
 		loop->is_called = true;
 }

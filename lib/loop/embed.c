@@ -64,17 +64,19 @@ static void arm(struct coil_loop *loop, int64_t deadline)
 	loop->embed_deadline = deadline;
 }
 
-void embed_disarm(struct coil_loop *loop)
+bool embed_disarm(struct coil_loop *loop)
 {
 	struct io_uring_sqe sqe;
 
 	if (loop->embed_deadline == CLOCK_FOREVER)
-		return;
+		return true;
 	if (ring_room(&loop->ring) == 0)
-		ring_enter(&loop->ring, false, 0);
+		return false;
 	memset(&sqe, 0, sizeof sqe);
 	io_uring_prep_timeout_remove(&sqe, (uintptr_t)&loop->embed_fired, 0);
 	ring_push(&loop->ring, &sqe, &removal);
+	loop->embed_deadline = CLOCK_FOREVER;
+	return true;
 }
 
 bool loop_prepare_to_be_polled(struct coil_loop *loop)
@@ -87,7 +89,8 @@ bool loop_prepare_to_be_polled(struct coil_loop *loop)
 		arm(loop, deadline);
 	is_quiet = inbox_park(&loop->inbox);
 	if (loop_enter_is_due(loop))
-		loop->broken = ring_enter(&loop->ring, false, 0);
+		loop_enter(loop, false, 0);
 	return !is_quiet || !ready_is_empty(&loop->ready) || ring_ready(&loop->ring) > 0 ||
-	       loop_enter_is_due(loop);
+	       loop_enter_is_due(loop) || !loop->inbox.is_armed ||
+	       deadline < loop->embed_deadline;
 }

@@ -11,7 +11,7 @@
 
 void embed_init(struct coil_loop *loop);
 
-/* Takes the timeout back; loop_drain waits for it. */
-void embed_disarm(struct coil_loop *loop);
+/* Takes the timeout back; loop_drain waits for it. False if the SQ is full: ask again. */
+bool embed_disarm(struct coil_loop *loop);
 
 #endif

@@ -42,20 +42,23 @@ void inbox_arm(struct coil_loop *loop)
 	inbox->is_armed = true;
 }
 
-void inbox_disarm(struct coil_loop *loop)
+bool inbox_disarm(struct coil_loop *loop)
 {
 	static struct coil_completion done = { disarm_done };
 	struct inbox *inbox = &loop->inbox;
 	struct io_uring_sqe sqe;
 
+	if (inbox->is_closing)
+		return true;
+	if (inbox->is_armed && ring_room(&loop->ring) == 0)
+		return false;
 	inbox->is_closing = true;
 	if (!inbox->is_armed)
-		return;
-	if (ring_room(&loop->ring) == 0)
-		ring_enter(&loop->ring, false, 0);
+		return true;
 	memset(&sqe, 0, sizeof sqe);
 	io_uring_prep_cancel64(&sqe, (uintptr_t)&inbox->woken, 0);
 	ring_push(&loop->ring, &sqe, &done);
+	return true;
 }
 
 /* The sequentially consistent swap pairs with inbox_park. */

@@ -23,9 +23,10 @@ void inbox_post(struct coil_loop *loop, struct coil_hook *hook);
 /* From a signal handler: makes on_signal ready. */
 void inbox_signal(struct coil_loop *loop, int signum);
 
-/* The read on the eventfd. inbox_disarm asks the kernel to end it; loop_drain waits for that. */
+/* The read on the eventfd. inbox_disarm asks the kernel to end it; loop_drain waits for that. False
+ * if the SQ is full: ask again. */
 void inbox_arm(struct coil_loop *loop);
-void inbox_disarm(struct coil_loop *loop);
+bool inbox_disarm(struct coil_loop *loop);
 
 /* Moves what came in to the ready queue. */
 void inbox_drain(struct coil_loop *loop);

@@ -37,13 +37,21 @@ bool loop_enter_is_due(const struct coil_loop *loop)
 	return ring_wants_enter(&loop->ring) || backlog_wants_enter(loop);
 }
 
-/* How long may the turn sleep? Not at all while something is ready or waits in the inbox. */
+void loop_enter(struct coil_loop *loop, bool may_wait, int64_t timeout_ns)
+{
+	int rc = ring_enter(&loop->ring, may_wait, timeout_ns);
+
+	if (rc < 0)
+		loop->broken = rc;
+}
+
+/* How long may the turn sleep? Not at all while something is ready, or no message could wake it. */
 static int64_t time_to_sleep(struct coil_loop *loop, bool may_wait)
 {
 	int64_t deadline = heap_min(&loop->timers);
 
 	if (!may_wait || loop->is_called || !ready_is_empty(&loop->ready) ||
-	    ring_ready(&loop->ring) > 0)
+	    ring_ready(&loop->ring) > 0 || !loop->inbox.is_armed || loop->broken)
 		return 0;
 	if (deadline == CLOCK_FOREVER)
 		return DRIVER_FOREVER;
@@ -58,37 +66,34 @@ static bool enter_is_overdue(const struct coil_loop *loop)
 	return loop->turns - loop->entered_turn >= LOOP_TURNS_PER_GLANCE * LOOP_GLANCES_PER_ENTER;
 }
 
-static int enter(struct coil_loop *loop, bool may_wait)
+static void enter(struct coil_loop *loop, bool may_wait)
 {
 	int64_t timeout_ns = time_to_sleep(loop, may_wait);
-	int rc;
 
-	if (timeout_ns > 0 && (spin_finds_something(loop, timeout_ns) || !inbox_park(&loop->inbox)))
+	/* A spin takes its time off the sleep. */
+	if (timeout_ns > 0 && loop->spin.mode != COIL_SPIN_OFF)
+		timeout_ns = spin_finds_something(loop, timeout_ns) ? 0
+								    : time_to_sleep(loop, may_wait);
+	if (timeout_ns > 0 && !inbox_park(&loop->inbox))
 		timeout_ns = 0;
-	if (timeout_ns == 0 && !loop_enter_is_due(loop) && !enter_is_overdue(loop))
-		return 0;
-	loop->entered_turn = loop->turns;
-	rc = ring_enter(&loop->ring, timeout_ns > 0, timeout_ns);
+	if (timeout_ns > 0 || loop_enter_is_due(loop) || enter_is_overdue(loop)) {
+		loop->entered_turn = loop->turns;
+		loop_enter(loop, timeout_ns > 0, timeout_ns);
+	}
 	inbox_unpark(&loop->inbox);
-	return rc;
-}
-
-static void begin_turn(struct coil_loop *loop)
-{
-	loop->turns++;
-	loop->batch_left = LOOP_BATCH_MAX;
-	if (loop->ready.turn.first)
-		return; /* what the last turn's bound left over comes first */
-	loop->ready.turn = loop->ready.next;
-	loop->ready.next.first = NULL;
 }
 
 int loop_turn(struct coil_loop *loop, bool may_wait)
 {
-	begin_turn(loop);
+	loop_begin_turn(loop);
 	run_ready(loop);
+	return loop_ask(loop, may_wait);
+}
+
+int loop_ask(struct coil_loop *loop, bool may_wait)
+{
 	backlog_drain(loop);
-	loop->broken = enter(loop, may_wait);
+	enter(loop, may_wait);
 	loop->is_called = false;
 	ring_reap(&loop->ring);
 	inbox_drain(loop);
@@ -97,21 +102,14 @@ int loop_turn(struct coil_loop *loop, bool may_wait)
 	return loop->broken;
 }
 
-/*
- * Opens the next turn without leaving the stack that asks: nobody needs the kernel, so a turn is
- * but a step from one half of the ready queue to the other. Now and then the clock and the CQ are
- * looked at nevertheless.
- */
-bool loop_open_turn(struct coil_loop *loop)
+bool loop_open_turn_slow(struct coil_loop *loop)
 {
 	if (!loop->ready.next.first || loop_enter_is_due(loop) || enter_is_overdue(loop))
 		return false;
-	if (loop->turns % LOOP_TURNS_PER_GLANCE == 0) {
-		ring_reap(&loop->ring);
-		inbox_drain(loop);
-		timers_expire(loop);
-	}
-	begin_turn(loop);
+	ring_reap(&loop->ring);
+	inbox_drain(loop);
+	timers_expire(loop);
+	loop_begin_turn(loop);
 	return true;
 }
 
@@ -220,21 +218,29 @@ void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_
 	loop_forked = false;
 }
 
+/* Is all that may end by itself only on demand asked to end? Then the drain may sleep. */
+static bool ask_for_the_end(struct coil_loop *loop)
+{
+	bool is_inbox_asked = inbox_disarm(loop);
+	bool is_timeout_asked = embed_disarm(loop);
+
+	backlog_drain(loop);
+	return is_inbox_asked && is_timeout_asked && !backlog_wants_enter(loop);
+}
+
 int loop_drain(struct coil_loop *loop, int64_t deadline)
 {
-	inbox_disarm(loop);
-	embed_disarm(loop);
-	while (loop->ring.owed > 0) {
-		int64_t left = deadline == CLOCK_FOREVER ? DRIVER_FOREVER
-							 : deadline - loop_read_clock(loop);
+	int64_t left;
 
-		if (left <= 0 || loop->broken)
+	do {
+		if (loop->broken)
 			return -ETIME;
-		backlog_drain(loop);
-		loop->broken = ring_enter(&loop->ring, true, left);
+		left = deadline == CLOCK_FOREVER ? DRIVER_FOREVER
+						 : deadline - loop_read_clock(loop);
+		loop_enter(loop, ask_for_the_end(loop) && left > 0, left);
 		ring_reap(&loop->ring);
-	}
-	return 0;
+	} while (loop->ring.owed > 0 && left > 0);
+	return loop->ring.owed > 0 ? -ETIME : 0;
 }
 
 void loop_deinit(struct coil_loop *loop, bool abandon)

@@ -137,6 +137,9 @@ bool loop_prepare_to_be_polled(struct coil_loop *loop);
 /* One turn; the only place that blocks. 0, or the fatal errno of a lost ring. */
 int loop_turn(struct coil_loop *loop, bool may_wait);
 
+/* The second half of a turn alone: submit, wait, reap, expire. Fires no hook. */
+int loop_ask(struct coil_loop *loop, bool may_wait);
+
 /* The clock, read at most once a turn by the loop itself; this reads it now. */
 static inline int64_t loop_read_clock(struct coil_loop *loop)
 {
@@ -144,7 +147,33 @@ static inline int64_t loop_read_clock(struct coil_loop *loop)
 	return loop->now;
 }
 
-bool loop_open_turn(struct coil_loop *loop);
+/* What became ready is the new turn's batch; what the last turn's bound left over comes first. */
+static inline void loop_begin_turn(struct coil_loop *loop)
+{
+	loop->turns++;
+	loop->batch_left = LOOP_BATCH_MAX;
+	if (unlikely(loop->ready.turn.first != NULL))
+		return;
+	loop->ready.turn = loop->ready.next;
+	loop->ready.next.first = NULL;
+}
+
+bool loop_open_turn_slow(struct coil_loop *loop);
+
+/*
+ * Opens the next turn without leaving the stack that asks: nobody needs the kernel, so a turn is
+ * but a step from one half of the ready queue to the other. Now and then the clock and the CQ are
+ * looked at nevertheless.
+ */
+static inline bool loop_open_turn(struct coil_loop *loop)
+{
+	if (unlikely(!loop->ready.next.first || ring_wants_enter(&loop->ring) ||
+		     loop->cancels.first || loop->operations.first ||
+		     loop->turns % LOOP_TURNS_PER_GLANCE == 0))
+		return loop_open_turn_slow(loop);
+	loop_begin_turn(loop);
+	return true;
+}
 
 /*
  * The next hook to fire, taken out of the queue; NULL when the turn has to go on with an enter, or
@@ -175,6 +204,9 @@ static inline void loop_unnext(struct coil_loop *loop, struct coil_hook *hook)
 	loop->ready.turn.first = hook;
 	loop->batch_left++;
 }
+
+/* The only way to ring_enter: what it finds lost stays lost, in loop->broken. */
+void loop_enter(struct coil_loop *loop, bool may_wait, int64_t timeout_ns);
 
 /* Is anything asked of the kernel, or of other threads? */
 bool loop_enter_is_due(const struct coil_loop *loop);

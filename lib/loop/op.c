@@ -33,7 +33,7 @@ struct coil_op *op_of_future(struct coil_future *future)
 
 /* -- Completion ------------------------------------------------------------------------------ */
 
-static void op_finish(struct coil_op *op, int32_t result)
+static inline void op_finish(struct coil_op *op, int32_t result)
 {
 	if (unlikely(op->flags & OP_CANCEL_QUEUED)) {
 		backlog_remove(&op_loop(op)->cancels, op);
@@ -47,10 +47,10 @@ static void op_finish(struct coil_op *op, int32_t result)
 }
 
 /*
- * The poll that stands for an operation has fired: the call itself, or another poll if somebody else
- * was quicker.
+ * The poll that stands for an operation has fired: the call itself, or another poll if somebody
+ * else was quicker.
  */
-static void op_finish_poll(struct coil_op *op)
+static rarely void op_finish_poll(struct coil_op *op)
 {
 	struct coil_loop *loop = op_loop(op);
 	int rc = fallback_poll_finish(loop->driver->ops->calls, op_sqe(op), op->future.result);
@@ -66,7 +66,7 @@ static void op_finish_poll(struct coil_op *op)
 	op_finish(op, rc);
 }
 
-static void op_count_down(struct coil_op *op)
+static inline void op_count_down(struct coil_op *op)
 {
 	check(op->state == OP_IN_KERNEL);
 	check(op->owed > 0);
@@ -130,7 +130,7 @@ bool op_is_native(const struct coil_loop *loop, const struct coil_op *op)
 
 /* While a poll stands for the operation, what it polls is kept in two words that are free until it
  * is done. */
-static void push_poll(struct coil_loop *loop, struct coil_op *op)
+static rarely void push_poll(struct coil_loop *loop, struct coil_op *op)
 {
 	struct io_uring_sqe poll;
 
@@ -160,7 +160,7 @@ static void push_or_queue(struct coil_loop *loop, struct coil_op *op)
 	backlog_add(&loop->operations, op);
 }
 
-static void start_fallback(struct coil_loop *loop, struct coil_op *op)
+static rarely void start_fallback(struct coil_loop *loop, struct coil_op *op)
 {
 	const struct driver_calls *calls = loop->driver->ops->calls;
 	unsigned events = 0;
@@ -220,6 +220,7 @@ void op_start_chain(struct coil_loop *loop, struct coil_op *steps, uint32_t n)
 void op_refuse(struct coil_loop *loop, struct coil_op *op, int32_t result)
 {
 	op_begin(loop, op, NULL);
+	op->completion.complete = NULL; /* so coil_op_outcome knows it, whatever the reason */
 	op->flags = OP_CANCEL_ASKED;
 	op->state = OP_DONE;
 	op->future.result = result;
@@ -298,8 +299,11 @@ int op_opened(const struct coil_op *op, int ret_fds[2])
 int64_t op_link_timeout_deadline(const struct coil_op *op, int64_t now)
 {
 	const struct __kernel_timespec *ts = (const void *)(uintptr_t)op_sqe_const(op)->addr;
+	int64_t duration;
 
-	return clock_add(now, ts->tv_sec * CLOCK_SECOND + ts->tv_nsec);
+	if (__builtin_mul_overflow(ts->tv_sec, CLOCK_SECOND, &duration))
+		return CLOCK_FOREVER;
+	return clock_add(now, clock_add(duration, ts->tv_nsec));
 }
 
 /* -- The public face that needs no task ------------------------------------------------------ */

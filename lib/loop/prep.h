@@ -21,9 +21,15 @@ _Static_assert(sizeof(struct io_uring_sqe) == 64, "an operation stages a plain S
 _Static_assert(sizeof(struct timespec) == sizeof(struct __kernel_timespec),
 	       "a timespec is the kernel's, on 64-bit machines");
 
+typedef uint64_t op_words __attribute__((vector_size(16), may_alias));
+
 static inline struct io_uring_sqe *op_init(struct coil_op *op)
 {
-	memset(op, 0, sizeof *op);
+	op_words *words = (op_words *)(void *)op;
+
+	/* One by one: of a memset GCC makes "rep stos", whose start alone costs 10 ns. */
+	words[0] = words[1] = words[2] = words[3] = (op_words){ 0 };
+	words[4] = words[5] = words[6] = words[7] = (op_words){ 0 };
 	return (struct io_uring_sqe *)(void *)op->sqe;
 }
 

@@ -81,7 +81,7 @@ static void adapt(struct spin *spin, bool found)
 static void submit_first(struct coil_loop *loop)
 {
 	if (ring_pending(&loop->ring) > 0)
-		loop->broken = ring_enter(&loop->ring, false, 0);
+		loop_enter(loop, false, 0);
 }
 
 bool spin_finds_something(struct coil_loop *loop, int64_t limit_ns)

@@ -31,6 +31,7 @@ struct kernel {
 	struct memory_guards guards;
 	unsigned enter_flags;
 	bool sleeps_in_poll;
+	int poll_fd;		/* 0: not asked for yet */
 };
 
 static struct kernel *kernel_of(struct driver *driver)
@@ -239,9 +240,43 @@ static void kernel_close(struct driver *driver, bool abandon)
 	} else {
 		setup_ring_close(&kernel->ring);
 		close(driver->wake_fd);
+		if (kernel->poll_fd > 0)
+			close(kernel->poll_fd);
 	}
 	driver->wake_fd = -1;
 	alloc_free(&alloc_libc, kernel, sizeof *kernel);
+}
+
+/*
+ * An eventfd that the kernel signals: a poll of the ring's own descriptor is not woken by what is
+ * deferred to this thread (seen with timeouts on 6.18), it only finds it when it looks.
+ */
+static int kernel_poll_fd(struct driver *driver)
+{
+	struct kernel *kernel = kernel_of(driver);
+	int rc;
+
+	if (kernel->poll_fd > 0)
+		return kernel->poll_fd;
+	rc = call_result(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)); /* what was before counts, too */
+	if (rc < 0)
+		return rc;
+	kernel->poll_fd = rc;
+	rc = io_uring_register_eventfd(&kernel->ring.uring, kernel->poll_fd);
+	if (rc == 0)
+		return kernel->poll_fd;
+	close(kernel->poll_fd);
+	kernel->poll_fd = 0;
+	return rc;
+}
+
+static void kernel_poll_clear(struct driver *driver)
+{
+	struct kernel *kernel = kernel_of(driver);
+	uint64_t count;
+
+	if (kernel->poll_fd > 0)
+		(void)call_result(read(kernel->poll_fd, &count, sizeof count));
 }
 
 static const struct driver_ops kernel_ops = {
@@ -255,6 +290,8 @@ static const struct driver_ops kernel_ops = {
 	.guard = kernel_guard,
 	.discard = kernel_discard,
 	.resident = kernel_resident,
+	.poll_fd = kernel_poll_fd,
+	.poll_clear = kernel_poll_clear,
 	.close = kernel_close,
 	.calls = &calls_kernel,
 };

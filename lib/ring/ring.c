@@ -15,6 +15,7 @@ void ring_init(struct ring *ring, struct driver *driver)
 		.sq_tail = *driver->rings.sq_tail,
 		.sq_entered = *driver->rings.sq_head,
 		.cq_head = *driver->rings.cq_head,
+		.is_silent = !(driver->features & DRIVER_TASKRUN_FLAG),
 	};
 	check((driver->rings.sq_entries & ring->sq_mask) == 0);
 	check((driver->rings.cq_entries & ring->cq_mask) == 0);

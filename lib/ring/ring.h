@@ -30,6 +30,7 @@ struct ring {
 	unsigned sq_tail;	/* ours; published at enter */
 	unsigned sq_entered;	/* what the kernel has consumed */
 	unsigned cq_head;	/* ours; published after each batch */
+	bool is_silent;		/* no flag says that completions can be had: every turn enters */
 	uint64_t owed;
 	uint64_t pushed;
 	uint64_t reaped;
@@ -74,7 +75,7 @@ static inline bool ring_wants_enter(const struct ring *ring)
 	return ring_pending(ring) != 0 ||
 	       (__atomic_load_n(ring->memory.sq_flags, __ATOMIC_RELAXED) &
 		(IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0 ||
-	       !(ring->driver->features & DRIVER_TASKRUN_FLAG);
+	       ring->is_silent;
 }
 
 /* CQEs that can be reaped without entering. */

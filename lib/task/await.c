@@ -131,7 +131,7 @@ int op_await(struct coil_op *op)
 	struct coil_task *task = task_required("coil_op_await");
 	struct scheduler *s = task_scheduler(task);
 
-	if (unlikely(op_is_started(op)))
+	if (unlikely(op->state != OP_IDLE))
 		return future_await(&op->future);
 	if (unlikely(task->scope->effective))
 		return refuse_op(s, task, op);

@@ -277,7 +277,7 @@ int coil_gather_tasks(struct coil_task *const *tasks, size_t n, int flags)
 {
 	struct coil_task *self = task_required(__func__);
 	const struct coil_alloc *alloc = task_scheduler(self)->loop.alloc;
-	struct coil_future *own[COIL_COMBINE_NODES];
+	struct coil_future *own[COIL_COMBINE_NODES] = { NULL };
 	struct coil_future **futures = own;
 	/* Stands for a spawn that failed. */
 	struct coil_future missing = { .result = -ENOMEM, .state = FUTURE_RESOLVED };

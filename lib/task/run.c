@@ -106,6 +106,7 @@ struct run {
 static void grace_passed(struct coil_hook *hook)
 {
 	container_of(hook, struct run, grace.hook)->grace_has_passed = true;
+	loop_current->is_called = true;
 }
 
 static void begin_grace(struct run *run)
@@ -249,6 +250,7 @@ int coil_loop_step(struct coil_loop *loop, int flags)
 	int rc;
 
 	check_use(s->current == NULL, "called inside a task: the loop is turning already");
+	loop->driver->ops->poll_clear(loop->driver);
 	rc = scheduler_turn(s, !(flags & (COIL_STEP_NOWAIT | COIL_STEP_EMBED)));
 	if (rc < 0)
 		return rc;
@@ -259,9 +261,9 @@ int coil_loop_step(struct coil_loop *loop, int flags)
 
 int coil_loop_fd(struct coil_loop *loop)
 {
-	int fd = own_loop(loop, __func__)->loop.driver->ring_fd;
+	struct driver *driver = own_loop(loop, __func__)->loop.driver;
 
-	return fd < 0 ? -EOPNOTSUPP : fd;
+	return driver->ops->poll_fd(driver);
 }
 
 unsigned coil_loop_alive(const struct coil_loop *loop)

@@ -156,14 +156,19 @@ int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
 	return 0;
 }
 
+void scheduler_tidy(struct scheduler *s)
+{
+	task_reap_ended(s);
+	if (ready_is_empty(&s->loop.ready))
+		stack_pool_trim(&s->stacks, STACKS_KEPT);
+}
+
 int scheduler_turn(struct scheduler *s, bool may_wait)
 {
 	int rc;
 
 	check(s->current == NULL);
-	task_reap_ended(s);
-	if (ready_is_empty(&s->loop.ready))
-		stack_pool_trim(&s->stacks, STACKS_KEPT);
+	scheduler_tidy(s);
 	rc = loop_turn(&s->loop, may_wait);
 	if (unlikely(rc < 0))
 		error_explain("io_uring_enter: %s: the ring is lost", strerrorname_np(-rc));
@@ -180,6 +185,7 @@ static void bound_passed(struct coil_hook *hook)
 	struct bound *bound = container_of(hook, struct bound, alarm.hook);
 
 	bound->has_passed = true;
+	loop_current->is_called = true;
 }
 
 /* Turns until no task is alive, or the bound has passed. */

@@ -67,6 +67,24 @@ void task_fire(struct coil_hook *hook)
 	coro_switch(&s->main, &task->coro);
 }
 
+struct coil_hook *task_ask(struct scheduler *s)
+{
+	struct coil_loop *loop = &s->loop;
+
+	/* A host that takes single steps wants its stack back after each. */
+	if (!s->main_task)
+		return NULL;
+	do {
+		if (loop->is_called || loop->broken)
+			return NULL;
+		scheduler_tidy(s);
+		if (loop_ask(loop, true) < 0)
+			return NULL;
+		loop_begin_turn(loop);
+	} while (!loop->ready.turn.first);
+	return loop_next(loop);
+}
+
 static void task_future_cancel(struct coil_future *future)
 {
 	struct coil_task *task = container_of(future, struct coil_task, future);
@@ -77,7 +95,8 @@ static void task_future_cancel(struct coil_future *future)
 static const struct coil_future_ops task_ops = { "task", task_future_cancel };
 
 /* Leaves the stack of a task that is done; it may be the next one's already. */
-static _Noreturn void leave_for_good(struct scheduler *s, struct coro *from)
+static inline __attribute__((always_inline)) _Noreturn void
+leave_for_good(struct scheduler *s, struct coro *from)
 {
 	struct coil_hook *hook = loop_next(&s->loop);
 
@@ -111,7 +130,8 @@ static void check_left_clean(const struct coil_task *task)
 		  task->started);
 }
 
-static _Noreturn void task_end(struct scheduler *s, struct coil_task *task, int result)
+static inline __attribute__((always_inline)) _Noreturn void
+task_end(struct scheduler *s, struct coil_task *task, int result)
 {
 	struct coil_group *group = task->group;
 
@@ -334,7 +354,8 @@ static struct coil_task *task_of_future(struct coil_future *future)
 						  : NULL;
 }
 
-/* Whoever waits for @task waits for @self too: it is the same, or an ancestor, whose group waits. */
+/* Whoever waits for @task waits for @self too: it is the same, or an ancestor, whose group waits.
+ */
 static bool ends_after(const struct coil_task *task, const struct coil_task *self)
 {
 	for (const struct coil_task *t = self; t; t = t->group->scope.task)

@@ -159,6 +159,9 @@ static inline void task_reap_ended(struct scheduler *s)
 		task_reap_ended_slow(s);
 }
 
+/* Between two turns: stacks of ended tasks go back to the pool, idle memory to the kernel. */
+void scheduler_tidy(struct scheduler *s);
+
 /* At the end of a loop: what quarantine still holds. */
 void task_free_quarantine(struct scheduler *s);
 
@@ -167,6 +170,13 @@ void task_describe(const struct coil_task *task, char *text, size_t bytes);
 
 /* A task of this loop whose handle is good; otherwise the program stops, with words. */
 void task_check_handle(const struct coil_task *task, const char *function);
+
+/*
+ * Nobody is ready: the task that parks asks the kernel itself, on its own stack, which saves two
+ * switches and the returns that the processor would predict wrongly. NULL: the loop's own stack has
+ * to go on.
+ */
+struct coil_hook *task_ask(struct scheduler *s);
 
 /*
  * Goes to sleep and lets the next one run; returns when somebody has fired the task's hook, which
@@ -180,6 +190,8 @@ static inline __attribute__((always_inline)) void task_park(struct scheduler *s,
 	struct coil_task *next;
 
 	check(s->current == task);
+	if (unlikely(!hook))
+		hook = task_ask(s);
 	if (likely(hook && hook->fire == task_fire)) {
 		next = container_of(hook, struct coil_task, hook);
 		if (next == task)

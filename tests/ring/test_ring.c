@@ -434,8 +434,10 @@ TEST(ring, an_enter_is_wanted_when_the_kernel_or_the_sq_says_so)
 	puppet.sq_flags = IORING_SQ_NEED_WAKEUP;
 	EXPECT(!ring_wants_enter(&ring));
 	puppet.driver.features = 0;
+	ring_init(&ring, &puppet.driver);
 	EXPECT(ring_wants_enter(&ring));
 	puppet.driver.features = DRIVER_TASKRUN_FLAG;
+	ring_init(&ring, &puppet.driver);
 	push_nop(&ring, &tally);
 	EXPECT(ring_wants_enter(&ring));
 }
