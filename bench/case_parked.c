@@ -6,6 +6,7 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,7 +86,7 @@ static int measure_parked(const struct bench_case *bench_case, struct bench_resu
 	int ends[2];
 	pid_t child;
 
-	if (pipe(ends) < 0)
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	child = fork();
 	if (child == 0)

@@ -200,5 +200,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	free(wishes.patterns);
-	return strcmp(wishes.command, "list") == 0 ? list(cases, count) : run(&wishes, cases, count);
+	return strcmp(wishes.command, "list") == 0 ? list(cases, count)
+						   : run(&wishes, cases, count);
 }

@@ -176,9 +176,9 @@ void coil_as_completed_close(struct coil_as_completed *walk);
  * are run one by one with the same results. A cancel ends the running step, and the later ones do
  * not start; a step that succeeds nevertheless keeps its result. In an already cancelled scope
  * nothing is started.
- * Return: 0, or the first failure in the order of the steps, -ETIME where a step's own timeout ended
- * it (a step that was not started does not count unless nothing else failed: then -ECANCELED, as
- * after a short read); the scope's reason; -E2BIG; -EINVAL.
+ * Return: 0, or the first failure in the order of the steps, -ETIME where a step's own timeout
+ * ended it (a step that was not started does not count unless nothing else failed: then
+ * -ECANCELED, as after a short read); the scope's reason; -E2BIG; -EINVAL.
  * Since 0.1. Kernel 5.3, COIL_HARD 5.5.
  */
 int coil_chain(struct coil_op *steps, size_t n, int flags);

@@ -72,7 +72,8 @@ int coil_future_result(const struct coil_future *future);
  * number of tasks may await one future; they wake in the order in which they came. A cancel is
  * forwarded to operations, timers, combinators and tasks, and the wait goes on until they are
  * done; from a promise the waiter is detached and the promise stays pending.
- * Return: the future's result; -ECANCELED, -ETIME or another reason if a scope around the call was
+ * Return: the future's result; -EDEADLK if it is a task's and would close a ring of tasks that
+ * wait for each other; -ECANCELED, -ETIME or another reason if a scope around the call was
  * cancelled.
  * Since 0.1.
  */

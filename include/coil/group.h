@@ -58,7 +58,8 @@ void coil_group_open(struct coil_group *group, int policy);
  * @group: open
  * @n:     count; 0 is no bound. Tasks that run already are not stopped
  *
- * Does not suspend.
+ * A child that waits for a slot of its own group keeps the one that it has: where all do so,
+ * nobody gets one. Does not suspend.
  * Since 0.1.
  */
 void coil_group_limit(struct coil_group *group, unsigned n);

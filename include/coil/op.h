@@ -71,7 +71,8 @@ void coil_op_start(struct coil_op *op);
 
 /**
  * coil_op_await - start an operation, if it is inert, and wait for it
- * @op: inert, started or done: a done one has its result already, only coil_op_start starts it again
+ * @op: inert, started or done: a done one has its result already, only coil_op_start starts it
+ * again
  *
  * Suspends until the kernel has let go of the operation and all its buffers. In an already
  * cancelled scope an inert operation is not started: one turn passes, and it is done with the

@@ -34,7 +34,7 @@ struct coil_options {
 	const struct coil_alloc
 		*alloc; /* heap memory; must outlive the loop; default: the C library's */
 	unsigned sq_entries;		/* submission queue, 1..32768; default 256 */
-	unsigned cq_entries;		/* completion queue, at least as many; default 4096 */
+	unsigned cq_entries;		/* completion queue, raised to sq_entries; default 4096 */
 	unsigned workers_bounded;	/* kernel threads for files and paths; default 32 */
 	unsigned workers_unbounded;	/* kernel threads for the rest; default 64 */
 	size_t stack_bytes;  /* a task's stack, 16 KiB..1 GiB; default 64 KiB of address space */

@@ -33,7 +33,8 @@ void inbox_drain(struct coil_loop *loop);
 
 static inline bool inbox_is_empty(struct inbox *inbox)
 {
-	return atomic_load(&inbox->messages) == NULL && atomic_load(&inbox->signals) == 0;
+	return atomic_load(&inbox->messages) == NULL &&
+	       (!inbox->on_signal || atomic_load(&inbox->signals) == 0);
 }
 
 /* About to sleep: false if there is something in the inbox. */

@@ -22,7 +22,8 @@ _Thread_local struct coil_loop *loop_current __attribute__((tls_model("initial-e
 /* Set in the child of a fork: its parent's loop is not its own. */
 static _Thread_local bool loop_forked __attribute__((tls_model("initial-exec")));
 
-/* -- One turn -------------------------------------------------------------------------------- */
+/* -- One turn ------------------------------------------------------------------------------------
+ */
 
 static void run_ready(struct coil_loop *loop)
 {
@@ -113,7 +114,8 @@ bool loop_open_turn_slow(struct coil_loop *loop)
 	return true;
 }
 
-/* -- Begin and end --------------------------------------------------------------------------- */
+/* -- Begin and end -------------------------------------------------------------------------------
+ */
 
 _Noreturn void loop_missing(const char *function)
 {
@@ -207,6 +209,7 @@ void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_
 	watch_init();
 	count_allocations(loop, options->alloc);
 	loop->driver = driver;
+	loop->batch_left = LOOP_BATCH_MAX;
 	ring_init(&loop->ring, driver);
 	heap_init(&loop->timers, loop->alloc);
 	inbox_init(&loop->inbox);
@@ -266,6 +269,7 @@ void loop_count(const struct coil_loop *loop, struct coil_stats *ret_stats)
 	const struct ring *ring = &loop->ring;
 
 	ret_stats->turns = loop->turns;
+	ret_stats->hooks = loop->hooks + LOOP_BATCH_MAX - loop->batch_left;
 	ret_stats->enters = ring->enters;
 	ret_stats->waits = ring->waits;
 	ret_stats->sqes = ring->pushed;

@@ -151,6 +151,7 @@ static inline int64_t loop_read_clock(struct coil_loop *loop)
 static inline void loop_begin_turn(struct coil_loop *loop)
 {
 	loop->turns++;
+	loop->hooks += LOOP_BATCH_MAX - loop->batch_left;
 	loop->batch_left = LOOP_BATCH_MAX;
 	if (unlikely(loop->ready.turn.first != NULL))
 		return;

@@ -31,7 +31,8 @@ struct coil_op *op_of_future(struct coil_future *future)
 	return future->ops == &op_ops ? container_of(future, struct coil_op, future) : NULL;
 }
 
-/* -- Completion ------------------------------------------------------------------------------ */
+/* -- Completion ----------------------------------------------------------------------------------
+ */
 
 static inline void op_finish(struct coil_op *op, int32_t result)
 {
@@ -93,16 +94,39 @@ static void op_complete(struct coil_completion *completion, int32_t result, uint
 		op_count_down(op);
 }
 
+/*
+ * The cancel of a chain's step found nothing, and the step is not done: it is between its
+ * predecessor's end and its own begin, which the same enter may have brought. So it is asked again,
+ * not for ever: what is with a disk is not found either, and ends by itself. The count is kept in a
+ * word that is free until the step is done.
+ */
+static rarely void ask_again(struct coil_op *op)
+{
+	enum { ASKS_MAX = 8 };
+
+	if (op->cqe_flags >= ASKS_MAX)
+		return;
+	op->cqe_flags++;
+	op->flags |= OP_CANCEL_QUEUED;
+	backlog_add(&op_loop(op)->cancels, op);
+	op_loop(op)->is_called = true;
+}
+
 /* Whatever the cancel says (0, 1, a count, -ENOENT, -EALREADY): the operation's own CQE decides. */
 static void op_cancel_complete(struct coil_completion *completion, int32_t result,
 			       uint32_t cqe_flags)
 {
-	(void)result;
+	struct coil_op *op = container_of(completion, struct coil_op, cancel);
+
 	(void)cqe_flags;
-	op_count_down(container_of(completion, struct coil_op, cancel));
+	if (unlikely(result == -ENOENT && op->owed > 1 &&
+		     (op->flags & (OP_HEADS_CHAIN | OP_FOLLOWS))))
+		ask_again(op);
+	op_count_down(op);
 }
 
-/* -- Start ----------------------------------------------------------------------------------- */
+/* -- Start ---------------------------------------------------------------------------------------
+ */
 
 static inline void op_begin(struct coil_loop *loop, struct coil_op *op, uint32_t *owner)
 {
@@ -125,7 +149,8 @@ bool op_is_native(const struct coil_loop *loop, const struct coil_op *op)
 
 	if (unlikely(sqe->opcode == IORING_OP_URING_CMD))
 		return !fallback_needed(loop->driver, sqe);
-	return loop->driver->opcodes >> (sqe->opcode & 63) & 1;
+	/* What the probe has no bit for is the kernel's to refuse. */
+	return sqe->opcode > 63 || loop->driver->opcodes >> sqe->opcode & 1;
 }
 
 /* While a poll stands for the operation, what it polls is kept in two words that are free until it
@@ -227,7 +252,8 @@ void op_refuse(struct coil_loop *loop, struct coil_op *op, int32_t result)
 	op->future.state = FUTURE_RESOLVED;
 }
 
-/* -- Cancel ---------------------------------------------------------------------------------- */
+/* -- Cancel --------------------------------------------------------------------------------------
+ */
 
 void op_push_cancel(struct coil_loop *loop, struct coil_op *op)
 {
@@ -273,7 +299,8 @@ void op_cancel(struct coil_loop *loop, struct coil_op *op)
 	backlog_add(&loop->cancels, op);
 }
 
-/* -- What an operation did ------------------------------------------------------------------- */
+/* -- What an operation did -----------------------------------------------------------------------
+ */
 
 int op_opened(const struct coil_op *op, int ret_fds[2])
 {
@@ -306,7 +333,8 @@ int64_t op_link_timeout_deadline(const struct coil_op *op, int64_t now)
 	return clock_add(now, clock_add(duration, ts->tv_nsec));
 }
 
-/* -- The public face that needs no task ------------------------------------------------------ */
+/* -- The public face that needs no task ----------------------------------------------------------
+ */
 
 int coil_op_cancel(struct coil_op *op)
 {

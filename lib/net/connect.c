@@ -54,7 +54,8 @@ static int open_socket(const struct driver_calls *calls, int family, unsigned fl
 	return rc;
 }
 
-/* -- Several addresses ------------------------------------------------------------------------- */
+/* -- Several addresses ---------------------------------------------------------------------------
+ */
 
 struct race {
 	struct coil_loop *loop;
@@ -191,7 +192,8 @@ int connect_any(struct coil_loop *loop, const struct address *addresses, int n,
 	return rc < 0 ? rc : race.error;
 }
 
-/* -- One address ------------------------------------------------------------------------------- */
+/* -- One address ---------------------------------------------------------------------------------
+ */
 
 static int connect_one(struct coil_loop *loop, const struct address *address, unsigned flags)
 {

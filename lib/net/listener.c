@@ -58,7 +58,8 @@ static void listener_check_use(const struct coil_listener *listener)
 		  "this listener belongs to the loop of another thread");
 }
 
-/* -- Listen ------------------------------------------------------------------------------------ */
+/* -- Listen --------------------------------------------------------------------------------------
+ */
 
 static int read_options(const struct coil_listen_options *given,
 			struct coil_listen_options *options)
@@ -288,7 +289,8 @@ int coil_listen_unix(struct coil_listener **ret_listener, const char *path,
 	return listener_new(loop, fd, path[0] == '@' ? NULL : path, ret_listener);
 }
 
-/* -- Accept ------------------------------------------------------------------------------------ */
+/* -- Accept --------------------------------------------------------------------------------------
+ */
 
 static bool is_shortage(int rc)
 {
@@ -401,7 +403,8 @@ void listener_forget(struct coil_listener *listener, struct socket_stream *socke
 		wake_acceptor(list_entry(link, struct acceptor, link));
 }
 
-/* -- The rest ---------------------------------------------------------------------------------- */
+/* -- The rest ------------------------------------------------------------------------------------
+ */
 
 int coil_listener_fd(const struct coil_listener *listener)
 {

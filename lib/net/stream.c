@@ -58,7 +58,8 @@ int coil_stream_read(struct coil_stream *stream, void *buf, size_t len)
 	return unlikely(stream->closer) ? leave_closing(stream, rc) : rc;
 }
 
-/* -- Writers ----------------------------------------------------------------------------------- */
+/* -- Writers -------------------------------------------------------------------------------------
+ */
 
 static void turn_cancel(struct coil_future *future)
 {
@@ -139,7 +140,8 @@ int coil_stream_shutdown(struct coil_stream *stream)
 	return give_turn(stream, rc);
 }
 
-/* -- Close ------------------------------------------------------------------------------------- */
+/* -- Close ---------------------------------------------------------------------------------------
+ */
 
 /* Only the loser of its own wait: it cannot be asked. */
 static const struct coil_future_ops closer_ops = {"stream's last user", NULL};

@@ -118,8 +118,8 @@ struct driver_ops {
 	 */
 	void (*close)(struct driver *driver, bool abandon);
 	/*
-	 * A descriptor that becomes readable when completions can be had, made at the first call; and
-	 * what makes it unreadable again, before they are had. -EOPNOTSUPP: there is none.
+	 * A descriptor that becomes readable when completions can be had, made at the first call;
+	 * and what makes it unreadable again, before they are had. -EOPNOTSUPP: there is none.
 	 */
 	int (*poll_fd)(struct driver *driver);
 	void (*poll_clear)(struct driver *driver);

@@ -200,7 +200,8 @@ static bool is_done(const struct coil_combine_node *node)
 	return future_is_resolved(node->future);
 }
 
-/* -- gather ---------------------------------------------------------------------------------- */
+/* -- gather --------------------------------------------------------------------------------------
+ */
 
 struct tally {
 	int failures;
@@ -301,7 +302,8 @@ int coil_gather_tasks(struct coil_task *const *tasks, size_t n, int flags)
 	return rc;
 }
 
-/* -- wait ------------------------------------------------------------------------------------ */
+/* -- wait ----------------------------------------------------------------------------------------
+ */
 
 struct wait_deadline {
 	struct hook_alarm alarm;
@@ -373,7 +375,8 @@ int coil_wait(struct coil_future *const *futures, size_t n, int mode, int64_t de
 	return rc < 0 ? rc : done;
 }
 
-/* -- race ------------------------------------------------------------------------------------ */
+/* -- race ----------------------------------------------------------------------------------------
+ */
 
 /* A loser that opened something nobody will take: closed. */
 static void undo(struct scheduler *s, struct coil_future *const *futures, uint32_t loser)
@@ -432,7 +435,8 @@ int coil_race(struct coil_future *const *futures, size_t n)
 	return task->scope->effective ? scope_reason_met(task) : -ECANCELED;
 }
 
-/* -- as_completed ---------------------------------------------------------------------------- */
+/* -- as_completed --------------------------------------------------------------------------------
+ */
 
 static void walk_child_done(struct coil_hook *hook)
 {

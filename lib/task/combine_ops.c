@@ -90,7 +90,8 @@ static void check_inert(const struct coil_op *ops, size_t n, const char *functio
 			check_misused(function, "operation %zu is in flight already", i);
 }
 
-/* -- gather ---------------------------------------------------------------------------------- */
+/* -- gather --------------------------------------------------------------------------------------
+ */
 
 static bool has_failed(const struct batch *batch)
 {
@@ -158,7 +159,8 @@ int coil_gather_ops(struct coil_op *ops, size_t n, int flags)
 	return gather_result(&batch, task, flags);
 }
 
-/* -- chain ----------------------------------------------------------------------------------- */
+/* -- chain ---------------------------------------------------------------------------------------
+ */
 
 /* The kernel arms a linked timeout when it issues the step; what blocks in a worker it arms only
  * afterwards. */

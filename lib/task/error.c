@@ -2,6 +2,7 @@
 /* Words for errors. */
 #include "coil/error.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,16 +40,22 @@ const char *coil_last_error(void)
 	return last_error;
 }
 
+/* The least int has no counterpart, and is no errno either. */
+static int positive(int rc)
+{
+	return rc == INT_MIN ? INT_MAX : -rc;
+}
+
 const char *coil_strerror(int rc)
 {
-	const char *words = rc < 0 ? strerrordesc_np(-rc) : "success";
+	const char *words = rc < 0 ? strerrordesc_np(positive(rc)) : "success";
 
 	return words ? words : "unknown error";
 }
 
 const char *coil_err_name(int rc)
 {
-	const char *name = rc < 0 ? strerrorname_np(-rc) : "0";
+	const char *name = rc < 0 ? strerrorname_np(positive(rc)) : "0";
 
 	return name ? name : "E?";
 }

@@ -18,7 +18,8 @@ struct slot_wait {
 	struct coil_list node;
 };
 
-/* -- The limit ------------------------------------------------------------------------------- */
+/* -- The limit -----------------------------------------------------------------------------------
+ */
 
 static void slot_wait_cancel(struct coil_future *future)
 {
@@ -63,7 +64,8 @@ void group_give_slot(struct coil_group *group)
 		future_resolve(&group->idle, 0);
 }
 
-/* -- Children that end ----------------------------------------------------------------------- */
+/* -- Children that end ---------------------------------------------------------------------------
+ */
 
 static void note_failure(struct scheduler *s, struct coil_group *group, struct coil_task *child,
 			 int result)
@@ -116,7 +118,8 @@ void group_free_ended(struct coil_group *group)
 /* Nobody asks a group to finish soon: its children are cancelled as members of its scope. */
 static const struct coil_future_ops idle_ops = { "group", NULL };
 
-/* -- Begin and end --------------------------------------------------------------------------- */
+/* -- Begin and end -------------------------------------------------------------------------------
+ */
 
 static void group_init(struct coil_group *group, int policy)
 {
@@ -215,7 +218,8 @@ void coil_group_left(const struct coil_group *group)
 	check_use(!(group->flags & GROUP_OPEN), "a frame was left with a group of its own open");
 }
 
-/* -- Starting children ----------------------------------------------------------------------- */
+/* -- Starting children ---------------------------------------------------------------------------
+ */
 
 static int go(const char *function, struct coil_group *group, const struct task_spec *spec,
 	      struct coil_task **ret_task)

@@ -14,7 +14,8 @@
 #include "task/scope.h"
 #include "task/signals.h"
 
-/* -- Options --------------------------------------------------------------------------------- */
+/* -- Options -------------------------------------------------------------------------------------
+ */
 
 static const struct coil_options defaults = {
 	.size = sizeof defaults,
@@ -92,7 +93,8 @@ static int open_on_kernel(struct scheduler **ret_scheduler, const struct coil_op
 	return scheduler_open(ret_scheduler, driver, options);
 }
 
-/* -- coil_run -------------------------------------------------------------------------------- */
+/* -- coil_run ------------------------------------------------------------------------------------
+ */
 
 struct run {
 	struct scheduler *scheduler;
@@ -220,7 +222,8 @@ int coil_run(int (*entry)(void *arg), void *arg)
 	return coil_run_with(NULL, entry, arg);
 }
 
-/* -- A loop without coil_run ----------------------------------------------------------------- */
+/* -- A loop without coil_run ---------------------------------------------------------------------
+ */
 
 static struct scheduler *own_loop(struct coil_loop *loop, const char *function)
 {

@@ -17,7 +17,8 @@
 /* Idle stacks that keep all their pages. */
 #define STACKS_KEPT 1024u
 
-/* -- Stacks by way of the driver ------------------------------------------------------------- */
+/* -- Stacks by way of the driver -----------------------------------------------------------------
+ */
 
 static void *memory_map(void *context, size_t bytes)
 {
@@ -68,7 +69,8 @@ static int stacks_open(struct scheduler *s, struct driver *driver)
 	return stack_pool_init(&s->stacks, &memory, s->loop.alloc, s->options.stack_bytes);
 }
 
-/* -- Words ----------------------------------------------------------------------------------- */
+/* -- Words ---------------------------------------------------------------------------------------
+ */
 
 static void describe_caller(char *text, size_t bytes)
 {
@@ -90,14 +92,12 @@ static bool describe_overflown(struct stack *stack, char *text, size_t bytes)
 	return true;
 }
 
-static void name_left_tasks(const struct scheduler *s)
+static void name_left_tasks(struct scheduler *s)
 {
+	struct coil_task *task = NULL;
 	char text[160];
-	struct coil_list *node;
 
-	list_for_each(node, &s->root.tasks) {
-		const struct coil_task *task = list_entry(node, struct coil_task, siblings);
-
+	while ((task = task_next_inside(&s->root, task))) {
 		if (future_is_resolved(&task->future))
 			continue;
 		task_describe(task, text, sizeof text);
@@ -129,7 +129,8 @@ static void report_unseen_failures(const struct scheduler *s)
 	}
 }
 
-/* -- Open, turn, close ----------------------------------------------------------------------- */
+/* -- Open, turn, close ---------------------------------------------------------------------------
+ */
 
 int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
 		   const struct coil_options *options)
@@ -192,11 +193,14 @@ static void bound_passed(struct coil_hook *hook)
 static void let_tasks_end(struct scheduler *s, int64_t bound_ns)
 {
 	struct bound bound = { .alarm.hook.fire = bound_passed };
+	int64_t end = clock_add(loop_read_clock(&s->loop), bound_ns);
+	bool is_on_its_way = end != CLOCK_FOREVER;
 
 	alarm_init(&bound.alarm.alarm, ALARM_HOOK);
-	if (alarm_set(&s->loop, &bound.alarm.alarm,
-		      clock_add(loop_read_clock(&s->loop), bound_ns)) < 0)
+	if (alarm_set(&s->loop, &bound.alarm.alarm, end) < 0) {
 		bound.has_passed = bound_ns <= 0;
+		is_on_its_way = false;
+	}
 	while (s->alive > 0 && !bound.has_passed)
 		if (scheduler_turn(s, true) < 0)
 			break;
@@ -204,7 +208,7 @@ static void let_tasks_end(struct scheduler *s, int64_t bound_ns)
 		return;
 	if (alarm_is_set(&bound.alarm.alarm))
 		alarm_clear(&s->loop, &bound.alarm.alarm);
-	else if (bound_ns != CLOCK_FOREVER)
+	else if (is_on_its_way)
 		ready_remove(&s->loop.ready, &bound.alarm.hook);
 }
 

@@ -13,7 +13,8 @@ _Static_assert(offsetof(struct coil_scope, alarm) - offsetof(struct coil_scope, 
 		       offsetof(struct hook_alarm, alarm),
 	       "a scope's hook and alarm are a hook_alarm");
 
-/* -- Effective reasons ----------------------------------------------------------------------- */
+/* -- Effective reasons ---------------------------------------------------------------------------
+ */
 
 /*
  * The reason that is effective in @scope, given that that of @base, at or around it, is up to date.
@@ -73,7 +74,8 @@ int scope_reason_met(struct coil_task *task)
 	return reason;
 }
 
-/* -- How a cancellation spreads -------------------------------------------------------------- */
+/* -- How a cancellation spreads ------------------------------------------------------------------
+ */
 
 static struct coil_task *task_at(struct coil_list *siblings)
 {
@@ -88,12 +90,13 @@ static struct coil_task *first_in_groups(struct coil_group *group)
 	return NULL;
 }
 
-/* The task after @task in a walk over everything inside @top, parents before children, without
- * recursion. */
-static struct coil_task *next_inside(struct coil_task *task, const struct coil_group *top)
+struct coil_task *task_next_inside(struct coil_group *top, struct coil_task *task)
 {
-	struct coil_task *next = first_in_groups(task->groups);
+	struct coil_task *next;
 
+	if (!task)
+		return list_is_empty(&top->tasks) ? NULL : task_at(top->tasks.next);
+	next = first_in_groups(task->groups);
 	while (!next) {
 		if (task->siblings.next != &task->group->tasks)
 			return task_at(task->siblings.next);
@@ -114,9 +117,9 @@ static void refresh_and_meet(struct coil_task *task)
 
 static void spread_in_group(struct coil_group *group)
 {
-	struct coil_task *task = list_is_empty(&group->tasks) ? NULL : task_at(group->tasks.next);
+	struct coil_task *task = NULL;
 
-	for (; task; task = next_inside(task, group))
+	while ((task = task_next_inside(group, task)))
 		refresh_and_meet(task);
 }
 
@@ -183,7 +186,8 @@ void scope_cancel(struct scheduler *s, struct coil_scope *scope, int reason, con
 	spread_all(s);
 }
 
-/* -- Begin and end --------------------------------------------------------------------------- */
+/* -- Begin and end -------------------------------------------------------------------------------
+ */
 
 static void deadline_passed(struct coil_hook *hook)
 {
@@ -257,7 +261,8 @@ int scope_set_deadline(struct scheduler *s, struct coil_scope *scope, int64_t de
 	return rc;
 }
 
-/* -- The public face ------------------------------------------------------------------------- */
+/* -- The public face -----------------------------------------------------------------------------
+ */
 
 static void check_scope(const struct coil_scope *scope, const char *function)
 {

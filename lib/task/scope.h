@@ -41,6 +41,12 @@ void scope_cancel(struct scheduler *s, struct coil_scope *scope, int reason, con
 /* Brings a task's stack of scopes up to date, from its own scope inwards. */
 void scope_refresh_task(struct coil_task *task);
 
+/*
+ * A walk over everything inside a group, parents before children, without recursion: the task after
+ * @task, NULL for the first one; NULL at the end.
+ */
+struct coil_task *task_next_inside(struct coil_group *top, struct coil_task *task);
+
 /* The reason that @task meets now; the scope that it comes from takes note. */
 int scope_reason_met(struct coil_task *task);
 

@@ -99,7 +99,8 @@ void signals_restore(struct signal_watch *watch)
 	watch->is_installed = false;
 }
 
-/* -- SIGPIPE ----------------------------------------------------------------------------------- */
+/* -- SIGPIPE -------------------------------------------------------------------------------------
+ */
 
 static sigset_t only_sigpipe(void)
 {

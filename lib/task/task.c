@@ -18,7 +18,8 @@
 #define QUARANTINE_MAX 0u
 #endif
 
-/* -- Who is it? ------------------------------------------------------------------------------ */
+/* -- Who is it? ----------------------------------------------------------------------------------
+ */
 
 _Noreturn void task_missing(const char *function)
 {
@@ -54,7 +55,8 @@ enum task_state task_state(const struct coil_task *task)
 	return task->awaits && future_is_pending(task->awaits) ? TASK_WAITING : TASK_READY;
 }
 
-/* -- Running --------------------------------------------------------------------------------- */
+/* -- Running -------------------------------------------------------------------------------------
+ */
 
 void task_fire(struct coil_hook *hook)
 {
@@ -155,7 +157,8 @@ static void task_body(void *arg)
 	task_end(task_scheduler(task), task, task->entry(task->arg));
 }
 
-/* -- Spawn ----------------------------------------------------------------------------------- */
+/* -- Spawn ---------------------------------------------------------------------------------------
+ */
 
 #define TASK_ALIGN ((size_t)64)
 
@@ -291,7 +294,8 @@ struct coil_task *coil_spawn_with(const struct coil_task_options *options, int (
 	return spawn(s, &spec);
 }
 
-/* -- Join, and the end of a handle ----------------------------------------------------------- */
+/* -- Join, and the end of a handle ---------------------------------------------------------------
+ */
 
 static void give_stack_back(struct scheduler *s, struct coil_task *task)
 {
@@ -414,7 +418,8 @@ int coil_join(struct coil_task *task)
 	return rc;
 }
 
-/* -- The small public functions -------------------------------------------------------------- */
+/* -- The small public functions ------------------------------------------------------------------
+ */
 
 int coil_cancel_with(struct coil_task *task, int reason, const char *text)
 {

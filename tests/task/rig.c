@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "task/rig.h"
+
+#include <stdio.h>
+
+char rig_order[256];
+
+struct coil_options rig_options(void)
+{
+	return (struct coil_options){
+		.size = sizeof(struct coil_options),
+		.stack_bytes = 256u << 10,
+		.off = COIL_NO_SIGNALS,
+	};
+}
+
+int rig_run(int (*entry)(void *arg), void *arg)
+{
+	struct coil_options options = rig_options();
+
+	return coil_run_with(&options, entry, arg);
+}
+
+int rig_run_on(unsigned sq_entries, unsigned cq_entries, int (*entry)(void *arg), void *arg)
+{
+	struct coil_options options = rig_options();
+
+	options.sq_entries = sq_entries;
+	options.cq_entries = cq_entries;
+	return coil_run_with(&options, entry, arg);
+}
+
+struct coil_stats rig_stats(void)
+{
+	struct coil_stats stats = { .size = sizeof stats };
+
+	EXPECT_EQ(coil_stats(&stats), 0);
+	return stats;
+}
+
+void rig_pair(int fds[2])
+{
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+}
+
+void rig_close(const int fds[2])
+{
+	close(fds[0]);
+	close(fds[1]);
+}
+
+void rig_turns(int n)
+{
+	for (int i = 0; i < n; i++)
+		coil_yield();
+}
+
+void rig_note(char what)
+{
+	size_t length = strlen(rig_order);
+
+	if (length + 1 < sizeof rig_order) {
+		rig_order[length] = what;
+		rig_order[length + 1] = '\0';
+	}
+}
+
+void rig_forget(void)
+{
+	rig_order[0] = '\0';
+}
+
+int rig_return(void *result)
+{
+	return (int)(intptr_t)result;
+}
+
+int rig_yield_and_return(void *result)
+{
+	int rc = coil_yield();
+
+	return rc < 0 ? rc : (int)(intptr_t)result;
+}
+
+int rig_sleep_and_return(void *result)
+{
+	int rc = coil_sleep(1 * COIL_MSEC);
+
+	return rc < 0 ? rc : (int)(intptr_t)result;
+}
+
+int rig_sleep_for_ever(void *arg)
+{
+	(void)arg;
+	return coil_sleep(COIL_FOREVER);
+}
+
+int rig_recv_byte(void *fd)
+{
+	unsigned char byte = 0;
+	int n = coil_recv((int)(intptr_t)fd, &byte, 1, 0);
+
+	return n == 1 ? byte : n < 0 ? n : -EPIPE;
+}
+
+int rig_cancel_soon(void *task)
+{
+	int rc = coil_sleep(2 * COIL_MSEC);
+
+	return rc < 0 ? rc : coil_cancel(task);
+}
+
+int rig_ignores_cancel(void *gate)
+{
+	struct coil_promise *promise = gate;
+	struct coil_scope shield;
+
+	EXPECT_EQ(coil_shield_open(&shield, COIL_FOREVER), 0);
+	EXPECT_EQ(coil_await(&promise->future), 0);
+	EXPECT_EQ(coil_scope_close(&shield), 0);
+	return 7;
+}

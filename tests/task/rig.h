@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests of this room share: a loop around a test's body, and tasks that do one thing. */
+#ifndef COIL_TESTS_TASK_RIG_H
+#define COIL_TESTS_TASK_RIG_H
+
+#include "support/test.h"
+
+#include <coil.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A test whose body is the main task of a loop. EXPECT alone may stand in it. */
+#define IN_TASK(suite, name)                                                                       \
+	static void name##_steps(void);                                                            \
+	static int name##_entry(void *arg)                                                         \
+	{                                                                                          \
+		(void)arg;                                                                         \
+		name##_steps();                                                                    \
+		return 0;                                                                          \
+	}                                                                                          \
+	TEST(suite, name)                                                                          \
+	{                                                                                          \
+		EXPECT_EQ(rig_run(name##_entry, NULL), 0);                                         \
+	}                                                                                          \
+	static void name##_steps(void)
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define RIG_IS_SLOW true
+#else
+#define RIG_IS_SLOW (getenv("COIL_TEST_SLOW") != NULL)
+#endif
+
+#define WORD(value) ((void *)(intptr_t)(value))
+
+/* No signal handlers, stacks of 256 KiB. */
+struct coil_options rig_options(void);
+int rig_run(int (*entry)(void *arg), void *arg);
+int rig_run_on(unsigned sq_entries, unsigned cq_entries, int (*entry)(void *arg), void *arg);
+
+struct coil_stats rig_stats(void);
+
+void rig_pair(int fds[2]);
+void rig_close(const int fds[2]);
+void rig_turns(int n);
+
+/* What happened, a letter each. */
+extern char rig_order[256];
+void rig_note(char what);
+void rig_forget(void);
+
+/* Tasks. */
+int rig_return(void *result);
+int rig_yield_and_return(void *result);
+int rig_sleep_and_return(void *result); /* 1 ms */
+int rig_sleep_for_ever(void *arg);
+int rig_recv_byte(void *fd);	    /* the byte */
+int rig_cancel_soon(void *task);    /* after 2 ms */
+int rig_ignores_cancel(void *gate); /* awaits a promise in a shield, returns 7 */
+
+#endif
