@@ -91,6 +91,6 @@ bool loop_prepare_to_be_polled(struct coil_loop *loop)
 	if (loop_enter_is_due(loop))
 		loop_enter(loop, false, 0);
 	return !is_quiet || !ready_is_empty(&loop->ready) || ring_ready(&loop->ring) > 0 ||
-	       loop_enter_is_due(loop) || !loop->inbox.is_armed ||
+	       ring_has_work(&loop->ring) || backlog_wants_enter(loop) || !loop->inbox.is_armed ||
 	       deadline < loop->embed_deadline;
 }

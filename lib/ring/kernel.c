@@ -64,17 +64,51 @@ static bool has_completions(const struct driver_rings *rings)
 	       __atomic_load_n(rings->cq_head, __ATOMIC_RELAXED);
 }
 
-/* The same for valgrind: the ring's fd is readable as soon as entering would give a completion. */
+/*
+ * An eventfd that the kernel signals: a poll of the ring's own descriptor is not woken by what is
+ * deferred to this thread (seen with timeouts on 6.18), it only finds it when it looks.
+ */
+static int kernel_poll_fd(struct driver *driver)
+{
+	struct kernel *kernel = kernel_of(driver);
+	int rc;
+
+	if (kernel->poll_fd > 0)
+		return kernel->poll_fd;
+	rc = call_result(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)); /* what was before counts, too */
+	if (rc < 0)
+		return rc;
+	kernel->poll_fd = rc;
+	rc = io_uring_register_eventfd(&kernel->ring.uring, kernel->poll_fd);
+	if (rc == 0)
+		return kernel->poll_fd;
+	close(kernel->poll_fd);
+	kernel->poll_fd = 0;
+	return rc;
+}
+
+static void kernel_poll_clear(struct driver *driver)
+{
+	struct kernel *kernel = kernel_of(driver);
+	uint64_t count;
+
+	if (kernel->poll_fd > 0)
+		(void)call_result(read(kernel->poll_fd, &count, sizeof count));
+}
+
+/* The same for valgrind, which does not know that enter blocks: the sleep is a poll. */
 static int enter_and_poll(struct kernel *kernel, unsigned to_submit, int64_t timeout_ns)
 {
-	struct pollfd poll_fd = {.fd = kernel->driver.ring_fd, .events = POLLIN};
+	struct pollfd poll_fd = {.fd = kernel_poll_fd(&kernel->driver), .events = POLLIN};
 	struct timespec ts = {timeout_ns / CLOCK_SECOND, timeout_ns % CLOCK_SECOND};
 	int submitted = enter(kernel, to_submit, 0, 0);
 	int rc;
 
 	if (submitted < 0 || has_completions(&kernel->driver.rings))
 		return submitted;
+	check(poll_fd.fd >= 0);
 	rc = call_result(ppoll(&poll_fd, 1, timeout_ns == DRIVER_FOREVER ? NULL : &ts, NULL));
+	kernel_poll_clear(&kernel->driver);
 	if (rc > 0)
 		rc = enter(kernel, 0, 0, 0);
 	else if (rc == 0)
@@ -245,38 +279,6 @@ static void kernel_close(struct driver *driver, bool abandon)
 	}
 	driver->wake_fd = -1;
 	alloc_free(&alloc_libc, kernel, sizeof *kernel);
-}
-
-/*
- * An eventfd that the kernel signals: a poll of the ring's own descriptor is not woken by what is
- * deferred to this thread (seen with timeouts on 6.18), it only finds it when it looks.
- */
-static int kernel_poll_fd(struct driver *driver)
-{
-	struct kernel *kernel = kernel_of(driver);
-	int rc;
-
-	if (kernel->poll_fd > 0)
-		return kernel->poll_fd;
-	rc = call_result(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)); /* what was before counts, too */
-	if (rc < 0)
-		return rc;
-	kernel->poll_fd = rc;
-	rc = io_uring_register_eventfd(&kernel->ring.uring, kernel->poll_fd);
-	if (rc == 0)
-		return kernel->poll_fd;
-	close(kernel->poll_fd);
-	kernel->poll_fd = 0;
-	return rc;
-}
-
-static void kernel_poll_clear(struct driver *driver)
-{
-	struct kernel *kernel = kernel_of(driver);
-	uint64_t count;
-
-	if (kernel->poll_fd > 0)
-		(void)call_result(read(kernel->poll_fd, &count, sizeof count));
 }
 
 static const struct driver_ops kernel_ops = {

@@ -68,14 +68,18 @@ static inline unsigned ring_pending(const struct ring *ring)
 	return ring->sq_tail - ring->sq_entered;
 }
 
-/* Does anything ask for an enter: SQEs, work of the kernel's for this thread, CQEs that did not
- * fit? */
-static inline bool ring_wants_enter(const struct ring *ring)
+/* SQEs, work of the kernel's for this thread, CQEs that did not fit: is there any? */
+static inline bool ring_has_work(const struct ring *ring)
 {
 	return ring_pending(ring) != 0 ||
 	       (__atomic_load_n(ring->memory.sq_flags, __ATOMIC_RELAXED) &
-		(IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0 ||
-	       ring->is_silent;
+		(IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+/* Does anything ask for an enter? Where no flag says so, it may always be needed. */
+static inline bool ring_wants_enter(const struct ring *ring)
+{
+	return ring_has_work(ring) || ring->is_silent;
 }
 
 /* CQEs that can be reaped without entering. */

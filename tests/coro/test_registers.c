@@ -130,7 +130,7 @@ TEST(registers, callee_saved_ones_survive)
 static double sum_up(struct coro *self, double start)
 {
 	double a = start, b = start * 2, c = start * 3, d = start * 4, e = 1, f = 2, g = 3;
-	long double h = start;
+	long double h = (long double)start;
 
 	for (int i = 1; i < 1000; i++) {
 		a += 1.0 / i;

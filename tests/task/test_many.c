@@ -47,9 +47,16 @@ static int run_small(unsigned n)
 	return coil_run_with(&options, sleep_together, WORD(n));
 }
 
+/* A mask may take the guards away that need no mappings: vm.max_map_count allows some 32,000 then.
+ */
+static unsigned many_tasks(void)
+{
+	return getenv("COIL_KERNEL_MASK") ? 20000 : 100000;
+}
+
 TEST(many, a_hundred_thousand_tasks_sleep_at_once)
 {
-	EXPECT_EQ(run_small(RIG_IS_SLOW ? 4000 : 100000), 0);
+	EXPECT_EQ(run_small(RIG_IS_SLOW ? 4000 : many_tasks()), 0);
 }
 
 static int cancelled_together(void *count)
