@@ -101,14 +101,15 @@ static int enter_and_poll(struct kernel *kernel, unsigned to_submit, int64_t tim
 {
 	struct pollfd poll_fd = {.fd = kernel_poll_fd(&kernel->driver), .events = POLLIN};
 	struct timespec ts = {timeout_ns / CLOCK_SECOND, timeout_ns % CLOCK_SECOND};
-	int submitted = enter(kernel, to_submit, 0, 0);
+	int submitted;
 	int rc;
 
+	check(poll_fd.fd >= 0);
+	kernel_poll_clear(&kernel->driver); /* what was before is looked at now */
+	submitted = enter(kernel, to_submit, 0, 0);
 	if (submitted < 0 || has_completions(&kernel->driver.rings))
 		return submitted;
-	check(poll_fd.fd >= 0);
 	rc = call_result(ppoll(&poll_fd, 1, timeout_ns == DRIVER_FOREVER ? NULL : &ts, NULL));
-	kernel_poll_clear(&kernel->driver);
 	if (rc > 0)
 		rc = enter(kernel, 0, 0, 0);
 	else if (rc == 0)

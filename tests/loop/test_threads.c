@@ -129,7 +129,7 @@ TEST(threads, a_signal_handler_wakes_it)
 	timer_t timer;
 	struct itimerspec in = { .it_value.tv_nsec = 20 * MS };
 
-	/* Hangs where completions are not deferred; why is not known yet. tests/task has SIGINT there. */
+	/* Hangs where completions are not deferred, and it is not known why. */
 	if (getenv("COIL_KERNEL_MASK"))
 		SKIP("not understood under a mask");
 	rig_open_kernel();

@@ -95,7 +95,9 @@ static __attribute__((noinline)) int digs(void *kibibytes)
 	hole[1023] = 1;
 	if (rest == 0)
 		return (int)(coil_task_stack_used(coil_self()) >> 10);
+	__asm__ volatile("" : : "r"(hole) : "memory"); /* or clang makes a loop of it */
 	rest = digs(WORD(rest - 1));
+	__asm__ volatile("" : : "r"(hole) : "memory");
 	return rest + (hole[1023] - 1); /* the hole is in use until here */
 }
 
