@@ -87,7 +87,7 @@ bool loop_prepare_to_be_polled(struct coil_loop *loop)
 	backlog_drain(loop);
 	if (deadline < loop->embed_deadline && ring_room(&loop->ring) > 0)
 		arm(loop, deadline);
-	is_quiet = inbox_park(&loop->inbox);
+	is_quiet = inbox_park(&loop->inbox, INBOX_IS_POLLED);
 	if (loop_enter_is_due(loop))
 		loop_enter(loop, false, 0);
 	return !is_quiet || !ready_is_empty(&loop->ready) || ring_ready(&loop->ring) > 0 ||

@@ -64,8 +64,14 @@ bool inbox_disarm(struct coil_loop *loop)
 /* The sequentially consistent swap pairs with inbox_park. */
 static void wake_if_parked(struct coil_loop *loop)
 {
-	if (atomic_exchange(&loop->inbox.parked, 0))
+	switch (atomic_exchange(&loop->inbox.parked, INBOX_AWAKE)) {
+	case INBOX_SLEEPS:
 		loop->driver->ops->wake(loop->driver);
+		break;
+	case INBOX_IS_POLLED:
+		loop->driver->ops->poll_wake(loop->driver);
+		break;
+	}
 }
 
 void inbox_post(struct coil_loop *loop, struct coil_hook *hook)

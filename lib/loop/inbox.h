@@ -5,8 +5,8 @@
  * problem), and one wake: an eventfd that the loop keeps a read on. The parked flag saves the wake
  * while the loop is awake:
  *
- *   sender: push the hook,  then swap parked to 0; it was 1 -> wake
- *   loop:   parked = 1,     then is the list empty? yes -> sleep, no -> do not
+ *   sender: push the hook,  then swap parked to 0; it was not 0 -> wake
+ *   loop:   parked = how,   then is the list empty? yes -> sleep, no -> do not
  *
  * Both pairs are sequentially consistent, so that at least one side sees what the other one wrote.
  */
@@ -38,16 +38,16 @@ static inline bool inbox_is_empty(struct inbox *inbox)
 }
 
 /* About to sleep: false if there is something in the inbox. */
-static inline bool inbox_park(struct inbox *inbox)
+static inline bool inbox_park(struct inbox *inbox, enum inbox_state how)
 {
-	atomic_store(&inbox->parked, 1);
+	atomic_store(&inbox->parked, how);
 	return inbox_is_empty(inbox);
 }
 
 static inline void inbox_unpark(struct inbox *inbox)
 {
 	if (atomic_load_explicit(&inbox->parked, memory_order_relaxed))
-		atomic_store_explicit(&inbox->parked, 0, memory_order_relaxed);
+		atomic_store_explicit(&inbox->parked, INBOX_AWAKE, memory_order_relaxed);
 }
 
 #endif

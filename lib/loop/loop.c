@@ -75,7 +75,7 @@ static void enter(struct coil_loop *loop, bool may_wait)
 	if (timeout_ns > 0 && loop->spin.mode != COIL_SPIN_OFF)
 		timeout_ns = spin_finds_something(loop, timeout_ns) ? 0
 								    : time_to_sleep(loop, may_wait);
-	if (timeout_ns > 0 && !inbox_park(&loop->inbox))
+	if (timeout_ns > 0 && !inbox_park(&loop->inbox, INBOX_SLEEPS))
 		timeout_ns = 0;
 	if (timeout_ns > 0 || loop_enter_is_due(loop) || enter_is_overdue(loop)) {
 		loop->entered_turn = loop->turns;

@@ -48,10 +48,17 @@ struct spin {
 	uint32_t skipped;	/* adaptive: sleeps without a try since the last one */
 };
 
+/* What a message has to wake. */
+enum inbox_state {
+	INBOX_AWAKE,	/* nothing: the loop will look */
+	INBOX_SLEEPS,	/* the loop, in enter, or about to enter */
+	INBOX_IS_POLLED, /* the loop around this one, which polls its descriptor */
+};
+
 /* Messages from other threads and from signal handlers; see loop/inbox.h. */
 struct inbox {
 	_Atomic(struct coil_hook *) messages; /* newest first */
-	_Atomic uint32_t parked;	/* the loop sleeps, or is about to */
+	_Atomic uint32_t parked;	/* enum inbox_state */
 	struct coil_completion woken;
 	uint64_t wake_count;		/* what the read of the eventfd fills */
 	bool is_armed;

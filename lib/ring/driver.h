@@ -118,11 +118,13 @@ struct driver_ops {
 	 */
 	void (*close)(struct driver *driver, bool abandon);
 	/*
-	 * A descriptor that becomes readable when completions can be had, made at the first call;
-	 * and what makes it unreadable again, before they are had. -EOPNOTSUPP: there is none.
+	 * A descriptor that becomes readable when completions can be had, made at the first call
+	 * (-EOPNOTSUPP: there is none); what makes it unreadable again, before they are had; and a
+	 * wake as above of who polls it.
 	 */
 	int (*poll_fd)(struct driver *driver);
 	void (*poll_clear)(struct driver *driver);
+	void (*poll_wake)(struct driver *driver);
 	const struct driver_calls *calls;
 };
 

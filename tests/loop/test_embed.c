@@ -5,9 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "coil/promise.h"
 #include "loop/rig.h"
 
 static uint32_t owner;
@@ -113,15 +117,17 @@ TEST(embed, what_is_ready_or_came_in_is_more_to_do)
 
 TEST(embed, a_message_to_a_polled_loop_wakes_its_descriptor)
 {
-	struct note note = note_new(1);
+	struct note notes[2] = { note_new(1), note_new(2) };
 
 	rig_open(8, 16);
 	EXPECT(!loop_prepare_to_be_polled(&rig_loop));
-	inbox_post(&rig_loop, &note.hook);
-	EXPECT_EQ(fake.wakes, 1);
+	inbox_post(&rig_loop, &notes[0].hook);
+	inbox_post(&rig_loop, &notes[1].hook);
+	EXPECT_EQ(fake.poll_wakes, 1);
+	EXPECT_EQ(fake.wakes, 0);
 	rig_turn();
 	rig_turn();
-	EXPECT_EQ(rig_digits(), 1);
+	EXPECT_EQ(rig_digits(), 12);
 	rig_close();
 }
 
@@ -229,4 +235,76 @@ TEST(embed, the_real_descriptor_tells_of_a_completion)
 	rig_close();
 	close(fds[0]);
 	close(fds[1]);
+}
+
+/* From a thread, to a loop that sleeps in its host's poll. */
+#define KNOCKS 20
+
+static void pause_a_little(void)
+{
+	struct timespec pause = { .tv_nsec = 2 * MS };
+
+	nanosleep(&pause, NULL);
+}
+
+static void *post_slowly(void *arg)
+{
+	struct coil_promise *promises = arg;
+
+	for (int i = 0; i < KNOCKS; i++) {
+		pause_a_little();
+		coil_promise_resolve_from_thread(&promises[i], i);
+	}
+	return NULL;
+}
+
+TEST(embed, the_real_descriptor_tells_of_every_message)
+{
+	struct coil_promise promises[KNOCKS];
+	pthread_t thread;
+
+	rig_open_kernel();
+	for (int i = 0; i < KNOCKS; i++)
+		coil_promise_init(&promises[i]);
+	ASSERT_EQ(pthread_create(&thread, NULL, post_slowly, promises), 0);
+	for (int i = 0; i < KNOCKS; i++) {
+		live_in_poll(&promises[i].future);
+		EXPECT_EQ(coil_future_result(&promises[i].future), i);
+		coil_promise_deinit(&promises[i]);
+	}
+	pthread_join(thread, NULL);
+	rig_close();
+}
+
+static void *write_slowly(void *arg)
+{
+	const int *fd = arg;
+
+	for (uint64_t one = 1, i = 0; i < KNOCKS; i++) {
+		pause_a_little();
+		EXPECT_EQ(write(*fd, &one, sizeof one), (ssize_t)sizeof one);
+	}
+	return NULL;
+}
+
+/* An eventfd signalled out of an eventfd's write: Linux 6.18 does that once for a registration. */
+TEST(embed, the_real_descriptor_tells_of_every_eventfd)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+	uint64_t total = 0;
+	struct coil_op op;
+	pthread_t thread;
+	uint64_t count;
+
+	rig_open_kernel();
+	ASSERT_EQ(pthread_create(&thread, NULL, write_slowly, &fd), 0);
+	for (; total < KNOCKS; total += count) {
+		op_prep_read(&op, fd, &count, sizeof count, -1);
+		op_start(&rig_loop, &op, NULL);
+		live_in_poll(&op.future);
+	}
+	EXPECT_EQ(total, KNOCKS);
+	pthread_join(thread, NULL);
+	rig_close();
+	close(fd);
 }

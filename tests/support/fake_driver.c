@@ -236,6 +236,11 @@ static void fake_wake(struct driver *driver)
 	deliver_wakes(fake);
 }
 
+static void fake_poll_wake(struct driver *driver)
+{
+	fake_of(driver)->poll_wakes++;
+}
+
 static void fake_close(struct driver *driver, bool abandon)
 {
 	struct fake_driver *fake = fake_of(driver);
@@ -268,6 +273,7 @@ void fake_init(struct fake_driver *fake, unsigned sq_entries, unsigned cq_entrie
 		.enter = fake_enter,
 		.now = fake_now,
 		.wake = fake_wake,
+		.poll_wake = fake_poll_wake,
 		.close = fake_close,
 		.calls = &fake->calls,
 	};

@@ -70,7 +70,7 @@ struct fake_driver {
 	int64_t tick_ns;
 
 	/* What was seen. */
-	unsigned enters, waits, clock_reads, wakes, wakes_unread, closes;
+	unsigned enters, waits, clock_reads, wakes, poll_wakes, wakes_unread, closes;
 	unsigned submitted;    /* by the last enter */
 	int64_t timeout_ns;    /* of the last enter; 0: it did not wait */
 	bool abandoned;
