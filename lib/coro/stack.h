@@ -138,6 +138,13 @@ void stack_pool_abandon(struct stack_pool *pool);
  */
 void stack_pool_trim(struct stack_pool *pool, unsigned keep);
 
+/* Could stack_pool_trim find anything? */
+static inline bool stack_pool_is_fat(const struct stack_pool *pool, unsigned keep)
+{
+	return pool->standard->idle_count > keep ||
+	       (pool->classes_used & (pool->classes_used - 1)) != 0;
+}
+
 /*
  * Does @address lie in the guard of a stack that has been handed out? Then that stack is in
  * @ret_stack. O(slabs); may be called from a signal handler on the pool's thread.

@@ -38,9 +38,9 @@ bool loop_enter_is_due(const struct coil_loop *loop)
 	return ring_wants_enter(&loop->ring) || backlog_wants_enter(loop);
 }
 
-void loop_enter(struct coil_loop *loop, bool may_wait, int64_t timeout_ns)
+void loop_enter(struct coil_loop *loop, unsigned wait, int64_t timeout_ns)
 {
-	int rc = ring_enter(&loop->ring, may_wait, timeout_ns);
+	int rc = ring_enter(&loop->ring, wait, timeout_ns);
 
 	if (rc < 0)
 		loop->broken = rc;
@@ -67,7 +67,18 @@ static bool enter_is_overdue(const struct coil_loop *loop)
 	return loop->turns - loop->entered_turn >= LOOP_TURNS_PER_GLANCE * LOOP_GLANCES_PER_ENTER;
 }
 
-static void enter(struct coil_loop *loop, bool may_wait)
+/* A batch that is all there is to wait for is waited for as a whole, if it is quick. */
+static unsigned cqes_wanted(const struct coil_loop *loop)
+{
+	unsigned inbox_reads = loop->inbox.is_armed;
+
+	return loop->batch > 1 && loop->ring.owed == loop->batch + inbox_reads &&
+			       loop->batch <= loop->ring.memory.cq_entries
+		       ? loop->batch
+		       : 1;
+}
+
+static inline __attribute__((always_inline)) void enter(struct coil_loop *loop, bool may_wait)
 {
 	int64_t timeout_ns = time_to_sleep(loop, may_wait);
 
@@ -79,19 +90,13 @@ static void enter(struct coil_loop *loop, bool may_wait)
 		timeout_ns = 0;
 	if (timeout_ns > 0 || loop_enter_is_due(loop) || enter_is_overdue(loop)) {
 		loop->entered_turn = loop->turns;
-		loop_enter(loop, timeout_ns > 0, timeout_ns);
+		loop_enter(loop, timeout_ns > 0 ? cqes_wanted(loop) : 0, timeout_ns);
 	}
+	loop->batch = 0;
 	inbox_unpark(&loop->inbox);
 }
 
-int loop_turn(struct coil_loop *loop, bool may_wait)
-{
-	loop_begin_turn(loop);
-	run_ready(loop);
-	return loop_ask(loop, may_wait);
-}
-
-int loop_ask(struct coil_loop *loop, bool may_wait)
+static inline int ask(struct coil_loop *loop, bool may_wait)
 {
 	backlog_drain(loop);
 	enter(loop, may_wait);
@@ -101,6 +106,23 @@ int loop_ask(struct coil_loop *loop, bool may_wait)
 	timers_expire(loop);
 	expensive_check(loop_is_valid(loop));
 	return loop->broken;
+}
+
+int loop_turn(struct coil_loop *loop, bool may_wait)
+{
+	loop_begin_turn(loop);
+	run_ready(loop);
+	return ask(loop, may_wait);
+}
+
+struct coil_hook *loop_wait_for_next(struct coil_loop *loop)
+{
+	do {
+		if (loop->is_called || loop->broken || ask(loop, true) < 0)
+			return NULL;
+		loop_begin_turn(loop);
+	} while (!loop->ready.turn.first);
+	return loop_next(loop);
 }
 
 bool loop_open_turn_slow(struct coil_loop *loop)

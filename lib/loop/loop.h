@@ -99,6 +99,7 @@ struct coil_loop {
 	uint64_t spins_lost;
 	uint64_t allocations;
 	uint64_t allocated_bytes;
+	uint32_t batch; /* operations that the task that parks waits for as one */
 	bool is_called; /* this turn must not sleep: what its caller waits for has happened */
 	int broken;			/* the ring's fatal errno, or 0 */
 };
@@ -144,8 +145,12 @@ bool loop_prepare_to_be_polled(struct coil_loop *loop);
 /* One turn; the only place that blocks. 0, or the fatal errno of a lost ring. */
 int loop_turn(struct coil_loop *loop, bool may_wait);
 
-/* The second half of a turn alone: submit, wait, reap, expire. Fires no hook. */
-int loop_ask(struct coil_loop *loop, bool may_wait);
+/*
+ * Second halves of turns (submit, wait, reap, expire), until a hook is ready: for who has found
+ * loop_next without one, and would sleep where it stands. NULL: whoever turns the loop is called,
+ * or the ring is lost.
+ */
+struct coil_hook *loop_wait_for_next(struct coil_loop *loop);
 
 /* The clock, read at most once a turn by the loop itself; this reads it now. */
 static inline int64_t loop_read_clock(struct coil_loop *loop)
@@ -214,7 +219,7 @@ static inline void loop_unnext(struct coil_loop *loop, struct coil_hook *hook)
 }
 
 /* The only way to ring_enter: what it finds lost stays lost, in loop->broken. */
-void loop_enter(struct coil_loop *loop, bool may_wait, int64_t timeout_ns);
+void loop_enter(struct coil_loop *loop, unsigned wait, int64_t timeout_ns);
 
 /* Is anything asked of the kernel, or of other threads? */
 bool loop_enter_is_due(const struct coil_loop *loop);

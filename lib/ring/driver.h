@@ -23,6 +23,8 @@ struct io_uring_sqe;
 struct sigaction;
 
 #define DRIVER_FOREVER INT64_MAX
+/* How long enter waits for more than one CQE, before one is enough. */
+#define DRIVER_PATIENCE_USEC 20u
 
 /* What the engine uses where it is there. Each can be masked off by its name; see offer.c. */
 enum driver_feature {
@@ -36,6 +38,7 @@ enum driver_feature {
 	DRIVER_NO_IOWAIT = 1u << 7,         /* 6.15: a waiting ring is not counted as disk wait */
 	DRIVER_GUARD_INSTALL = 1u << 8,     /* 6.13: guard pages without mappings of their own */
 	DRIVER_IOWQ_LIMITS = 1u << 9,       /* 5.15: the bounds of the kernel's worker pools */
+	DRIVER_MIN_WAIT = 1u << 10,         /* 6.12: to wait for several CQEs, but not for long */
 };
 
 /*
@@ -92,7 +95,8 @@ struct driver_ops {
 	/*
 	 * Submits @to_submit SQEs, runs the kernel's pending work for this ring and, with @wait >
 	 * 0, sleeps until that many CQEs are there or @timeout_ns (relative; DRIVER_FOREVER) has
-	 * passed. Returns the number of SQEs that were consumed, or -EINTR, -ETIME, -EAGAIN,
+	 * passed; after DRIVER_PATIENCE_USEC, or where there is no DRIVER_MIN_WAIT, one is enough.
+	 * Returns the number of SQEs that were consumed, or -EINTR, -ETIME, -EAGAIN,
 	 * -EBUSY, -EBADR, ... as io_uring_enter(2).
 	 */
 	int (*enter)(struct driver *driver, unsigned to_submit, unsigned wait, int64_t timeout_ns);

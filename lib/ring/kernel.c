@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "ring/calls.h"
+#include "ring/enter.h"
 #include "ring/hooks.h"
 #include "ring/memory.h"
 #include "ring/offer.h"
@@ -44,18 +45,22 @@ static struct kernel *kernel_of(struct driver *driver)
  * completions nor overflown ones are posted. Polling is done by asking for nothing: a timeout of 0
  * would really sleep.
  */
-static int enter(struct kernel *kernel, unsigned to_submit, unsigned wait, int64_t timeout_ns)
+static inline __attribute__((always_inline)) int enter(struct kernel *kernel, unsigned to_submit,
+						       unsigned wait, int64_t timeout_ns)
 {
 	unsigned fd = (unsigned)kernel->ring.uring.enter_ring_fd;
 	struct __kernel_timespec ts;
 	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&ts};
 
-	if (wait == 0 || timeout_ns == DRIVER_FOREVER)
-		return io_uring_enter2(fd, to_submit, wait, kernel->enter_flags, NULL, 0);
+	if (wait == 0 || (wait == 1 && timeout_ns == DRIVER_FOREVER))
+		return enter_call(fd, to_submit, wait, kernel->enter_flags, NULL);
+	if (wait > 1)
+		arg.min_wait_usec = DRIVER_PATIENCE_USEC;
+	if (timeout_ns == DRIVER_FOREVER)
+		arg.ts = 0;
 	ts.tv_sec = timeout_ns / CLOCK_SECOND;
 	ts.tv_nsec = timeout_ns % CLOCK_SECOND;
-	return io_uring_enter2(fd, to_submit, wait, kernel->enter_flags | IORING_ENTER_EXT_ARG,
-			       (void *)&arg, sizeof arg);
+	return enter_call(fd, to_submit, wait, kernel->enter_flags | IORING_ENTER_EXT_ARG, &arg);
 }
 
 static bool has_completions(const struct driver_rings *rings)
@@ -105,7 +110,7 @@ static void kernel_poll_clear(struct driver *driver)
 }
 
 /* The same for valgrind, which does not know that enter blocks: the sleep is a poll. */
-static int enter_and_poll(struct kernel *kernel, unsigned to_submit, int64_t timeout_ns)
+static rarely int enter_and_poll(struct kernel *kernel, unsigned to_submit, int64_t timeout_ns)
 {
 	struct pollfd poll_fd = {.fd = kernel_poll_fd(&kernel->driver), .events = POLLIN};
 	struct timespec ts = {timeout_ns / CLOCK_SECOND, timeout_ns % CLOCK_SECOND};
@@ -135,7 +140,9 @@ static int kernel_enter(struct driver *driver, unsigned to_submit, unsigned wait
 	check(wait <= driver->rings.cq_entries);
 	if (timeout_ns <= 0)
 		wait = 0;
-	if (wait && kernel->sleeps_in_poll)
+	else if (wait > 1 && !(driver->features & DRIVER_MIN_WAIT))
+		wait = 1;
+	if (unlikely(kernel->sleeps_in_poll) && wait)
 		rc = enter_and_poll(kernel, to_submit, timeout_ns);
 	else
 		rc = enter(kernel, to_submit, wait, timeout_ns);

@@ -34,6 +34,8 @@ static const struct offer_feature features[] = {
 	 "mprotect; stacks bounded by vm.max_map_count"},
 	{DRIVER_IOWQ_LIMITS, OFFER_VERSION(5, 15), "iowq_limits",
 	 "bounds of the kernel's worker threads", "the kernel's own bounds"},
+	{DRIVER_MIN_WAIT, OFFER_VERSION(6, 12), "min_wait",
+	 "one enter for a chain, not one for each step", "each completion ends the wait"},
 };
 
 static const struct offer_setup_bit required_bits[] = {

@@ -12,6 +12,7 @@
 #ifndef COIL_RING_RING_H
 #define COIL_RING_RING_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -89,11 +90,45 @@ static inline unsigned ring_ready(const struct ring *ring)
 }
 
 /*
- * One system call: submits all that was pushed, runs the kernel's work and, if @may_wait, sleeps
- * until a CQE is there or @timeout_ns has passed. 0, or a fatal negative errno (-EBADR: the kernel
- * lost CQEs): EINTR, EAGAIN, EBUSY and ETIME are counted, and the next turn tries again.
+ * The kernel's head is the truth about what was consumed, whatever enter returned: after an error
+ * some SQEs may be gone, and a call that submitted hides EINTR and ETIME behind its count.
  */
-int ring_enter(struct ring *ring, bool may_wait, int64_t timeout_ns);
+static inline void ring_note_consumed(struct ring *ring)
+{
+	ring->sq_entered = __atomic_load_n(ring->memory.sq_head, __ATOMIC_ACQUIRE);
+	check(ring->sq_tail - ring->sq_entered <= ring->memory.sq_entries);
+}
+
+/*
+ * One system call: submits all that was pushed, runs the kernel's work and, with @wait > 0, sleeps
+ * until @wait CQEs are there or @timeout_ns has passed; see driver.h for how patiently. 0, or a
+ * fatal negative errno (-EBADR: the kernel lost CQEs): EINTR, EAGAIN, EBUSY and ETIME are counted,
+ * and the next turn is the retry, never a loop in here. In line: each function that returns after a
+ * system call costs a misprediction.
+ */
+static inline __attribute__((always_inline)) int ring_enter(struct ring *ring, unsigned wait,
+							    int64_t timeout_ns)
+{
+	unsigned flags = __atomic_load_n(ring->memory.sq_flags, __ATOMIC_RELAXED);
+	int rc;
+
+	if (flags & IORING_SQ_CQ_OVERFLOW)
+		ring->overflows++;
+	/* CQEs that lie there already would be slept past if the caller has not reaped them. */
+	if (ring_ready(ring) > 0)
+		wait = 0;
+	__atomic_store_n(ring->memory.sq_tail, ring->sq_tail, __ATOMIC_RELEASE);
+	ring->enters++;
+	ring->waits += wait > 0;
+	rc = ring->driver->ops->enter(ring->driver, ring_pending(ring), wait, timeout_ns);
+	ring_note_consumed(ring);
+	if (rc >= 0 || rc == -ETIME)
+		return 0;
+	if (rc != -EINTR && rc != -EAGAIN && rc != -EBUSY)
+		return rc;
+	ring->retries++;
+	return 0;
+}
 
 /* Hands each CQE that is there to its completion. Returns how many. */
 unsigned ring_reap(struct ring *ring);

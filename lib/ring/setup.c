@@ -230,6 +230,8 @@ static unsigned register_extras(struct io_uring *uring, const struct driver_opti
 		features |= DRIVER_IOWQ_LIMITS;
 	if ((allowed & DRIVER_NO_IOWAIT) && (uring->features & OFFER_FEAT_NO_IOWAIT))
 		features |= DRIVER_NO_IOWAIT;
+	if ((allowed & DRIVER_MIN_WAIT) && (uring->features & IORING_FEAT_MIN_TIMEOUT))
+		features |= DRIVER_MIN_WAIT;
 	return features;
 }
 

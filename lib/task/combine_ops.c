@@ -105,6 +105,7 @@ static void batch_await(struct scheduler *s, struct coil_task *task, struct batc
 			bool fail_fast)
 {
 	batch->countdown.wakes_on_failure = fail_fast;
+	s->loop.batch = fail_fast ? 0 : batch->countdown.left;
 	if (!(fail_fast && has_failed(batch)))
 		task_await(s, task, &batch->countdown.future);
 	if (batch->countdown.left == 0)
@@ -213,6 +214,7 @@ static void unlink_steps(struct coil_op *steps, size_t n)
 
 static void chain_await(struct scheduler *s, struct coil_task *task, struct batch *batch)
 {
+	s->loop.batch = batch->countdown.left;
 	task_await(s, task, &batch->countdown.future);
 	while (batch->countdown.left > 0) {
 		cancel_running_step(batch);

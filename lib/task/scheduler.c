@@ -14,9 +14,6 @@
 #include "task/scope.h"
 #include "task/signals.h"
 
-/* Idle stacks that keep all their pages. */
-#define STACKS_KEPT 1024u
-
 /* -- Stacks by way of the driver -----------------------------------------------------------------
  */
 
@@ -155,13 +152,6 @@ int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
 		overflow_watch(&s->stacks, describe_overflown);
 	*ret_scheduler = s;
 	return 0;
-}
-
-void scheduler_tidy(struct scheduler *s)
-{
-	task_reap_ended(s);
-	if (ready_is_empty(&s->loop.ready))
-		stack_pool_trim(&s->stacks, STACKS_KEPT);
 }
 
 int scheduler_turn(struct scheduler *s, bool may_wait)

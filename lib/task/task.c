@@ -69,24 +69,6 @@ void task_fire(struct coil_hook *hook)
 	coro_switch(&s->main, &task->coro);
 }
 
-struct coil_hook *task_ask(struct scheduler *s)
-{
-	struct coil_loop *loop = &s->loop;
-
-	/* A host that takes single steps wants its stack back after each. */
-	if (!s->main_task)
-		return NULL;
-	do {
-		if (loop->is_called || loop->broken)
-			return NULL;
-		scheduler_tidy(s);
-		if (loop_ask(loop, true) < 0)
-			return NULL;
-		loop_begin_turn(loop);
-	} while (!loop->ready.turn.first);
-	return loop_next(loop);
-}
-
 static void task_future_cancel(struct coil_future *future)
 {
 	struct coil_task *task = container_of(future, struct coil_task, future);

@@ -42,6 +42,9 @@ enum task_flag {
 	TASK_IN_GROUP_LIST = 1 << 5
 };
 
+/* Idle stacks that keep all their pages. */
+#define STACKS_KEPT 1024u
+
 #define TASK_CHECK_WORD 0x7a5c0de1u
 #define TASK_CHECK_FREED 0xdeadc0deu
 
@@ -160,7 +163,13 @@ static inline void task_reap_ended(struct scheduler *s)
 }
 
 /* Between two turns: stacks of ended tasks go back to the pool, idle memory to the kernel. */
-void scheduler_tidy(struct scheduler *s);
+static inline void scheduler_tidy(struct scheduler *s)
+{
+	task_reap_ended(s);
+	if (unlikely(stack_pool_is_fat(&s->stacks, STACKS_KEPT)) &&
+	    ready_is_empty(&s->loop.ready))
+		stack_pool_trim(&s->stacks, STACKS_KEPT);
+}
 
 /* At the end of a loop: what quarantine still holds. */
 void task_free_quarantine(struct scheduler *s);
@@ -174,9 +183,15 @@ void task_check_handle(const struct coil_task *task, const char *function);
 /*
  * Nobody is ready: the task that parks asks the kernel itself, on its own stack, which saves two
  * switches and the returns that the processor would predict wrongly. NULL: the loop's own stack has
- * to go on.
+ * to go on. A host that takes single steps wants its stack back after each.
  */
-struct coil_hook *task_ask(struct scheduler *s);
+static inline struct coil_hook *task_ask(struct scheduler *s)
+{
+	if (!s->main_task)
+		return NULL;
+	scheduler_tidy(s);
+	return loop_wait_for_next(&s->loop);
+}
 
 /*
  * Goes to sleep and lets the next one run; returns when somebody has fired the task's hook, which

@@ -2,7 +2,10 @@
 /* Chains: linked operations. */
 #include "task/rig.h"
 
+#include "loop/loop.h"
+
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -25,6 +28,68 @@ IN_TASK(chain, runs_in_order_in_one_submission)
 	EXPECT_STR_EQ(bytes, "hello");
 	EXPECT_EQ(coil_future_result(&steps[1].future), 5);
 	rig_close(fds);
+}
+
+/* Nothing else is in flight, so that the loop may wait for the whole of it. */
+IN_TASK(chain, alone_it_is_one_enter)
+{
+	const unsigned needed = DRIVER_MIN_WAIT | DRIVER_DEFER_TASKRUN;
+	bool is_patient = (loop_current->driver->features & needed) == needed;
+	struct coil_op steps[8];
+	struct coil_stats before, after;
+
+	for (int i = 0; i < 8; i++)
+		steps[i] = coil_op_nop();
+	coil_nop();
+	before = rig_stats();
+	EXPECT_EQ(coil_chain(steps, 8, 0), 0);
+	after = rig_stats();
+	EXPECT_EQ(after.sqes - before.sqes, 8);
+	EXPECT_LE(after.enters - before.enters, is_patient ? 1 : 9);
+}
+
+static void *resolve_late(void *promise)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+
+	nanosleep(&pause, NULL);
+	coil_promise_resolve_from_thread(promise, 7);
+	return NULL;
+}
+
+struct chain_on_two {
+	struct coil_promise promise;
+	int fds[2];
+};
+
+static int waits_then_sends(void *arg)
+{
+	struct chain_on_two *two = arg;
+
+	EXPECT_EQ(coil_await(&two->promise.future), 7);
+	return coil_send(two->fds[1], "x", 1, 0);
+}
+
+/* The loop waits for both steps at once, and a message is but one completion. */
+IN_TASK(chain, alone_it_does_not_keep_messages_out)
+{
+	struct chain_on_two two;
+	struct coil_op steps[2];
+	struct coil_task *other;
+	pthread_t thread;
+	char byte;
+
+	coil_promise_init(&two.promise);
+	rig_pair(two.fds);
+	other = coil_spawn(waits_then_sends, &two);
+	EXPECT_EQ(pthread_create(&thread, NULL, resolve_late, &two.promise), 0);
+	steps[0] = coil_op_recv(two.fds[0], &byte, 1, 0);
+	steps[1] = coil_op_nop();
+	EXPECT_EQ(coil_chain(steps, 2, 0), 0);
+	EXPECT_EQ(coil_join(other), 1);
+	pthread_join(thread, NULL);
+	coil_promise_deinit(&two.promise);
+	rig_close(two.fds);
 }
 
 IN_TASK(chain, a_failed_step_stops_the_later_ones)
