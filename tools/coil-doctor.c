@@ -64,12 +64,12 @@ static void tally_complete(struct coil_completion *completion, int32_t result, u
 /* Turns until nothing is owed. False if that takes seconds, or the ring fails. */
 static bool settle(struct ring *ring)
 {
-	for (int turn = 0; ring->owed && turn < TURNS_MAX; turn++) {
+	for (int turn = 0; ring_owed(ring) && turn < TURNS_MAX; turn++) {
 		if (ring_enter(ring, true, TURN_NS) < 0)
 			return false;
 		ring_reap(ring);
 	}
-	return ring->owed == 0;
+	return ring_owed(ring) == 0;
 }
 
 static const char *try_nop(struct ring *ring)
@@ -121,7 +121,7 @@ static const char *self_test(struct driver *driver)
 	trouble = try_nop(&ring);
 	if (!trouble)
 		trouble = try_cancel(&ring, fds[0]);
-	driver->ops->close(driver, ring.owed != 0);
+	driver->ops->close(driver, ring_owed(&ring) != 0);
 	close(fds[0]);
 	close(fds[1]);
 	return trouble;

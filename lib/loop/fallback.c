@@ -73,6 +73,11 @@ bool fallback_needed(const struct driver *driver, const struct io_uring_sqe *sqe
 	return sqe->opcode >= 64 || !(driver->opcodes >> sqe->opcode & 1);
 }
 
+uint64_t fallback_opcodes_unneeded(const struct driver *driver)
+{
+	return driver->opcodes & ~(UINT64_C(1) << IORING_OP_URING_CMD);
+}
+
 /*
  * A pidfd is readable when its process has ended, and says nothing of stops; P_ALL and P_PGID have
  * no descriptor.

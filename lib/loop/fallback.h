@@ -18,6 +18,7 @@
 #define COIL_LOOP_FALLBACK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct driver;
 struct driver_calls;
@@ -27,6 +28,9 @@ enum fallback_kind { FALLBACK_NONE, FALLBACK_CALL, FALLBACK_POLL };
 
 /* Must something stand for this operation on this kernel? */
 bool fallback_needed(const struct driver *driver, const struct io_uring_sqe *sqe);
+
+/* The operations below 64 that need nothing whatever their SQE says, a bit each. */
+uint64_t fallback_opcodes_unneeded(const struct driver *driver);
 
 /* What does, by the opcode and its arguments. */
 enum fallback_kind fallback_kind(const struct io_uring_sqe *sqe);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "loop/backlog.h"
 #include "loop/embed.h"
+#include "loop/fallback.h"
 #include "loop/inbox.h"
 #include "loop/spin.h"
 #include "loop/timers.h"
@@ -72,7 +73,7 @@ static unsigned cqes_wanted(const struct coil_loop *loop)
 {
 	unsigned inbox_reads = loop->inbox.is_armed;
 
-	return loop->batch > 1 && loop->ring.owed == loop->batch + inbox_reads &&
+	return loop->batch > 1 && ring_owed(&loop->ring) == loop->batch + inbox_reads &&
 			       loop->batch <= loop->ring.memory.cq_entries
 		       ? loop->batch
 		       : 1;
@@ -231,6 +232,7 @@ void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_
 	watch_init();
 	count_allocations(loop, options->alloc);
 	loop->driver = driver;
+	loop->opcodes_plain = watch_is_on ? 0 : fallback_opcodes_unneeded(driver);
 	loop->batch_left = LOOP_BATCH_MAX;
 	ring_init(&loop->ring, driver);
 	heap_init(&loop->timers, loop->alloc);
@@ -264,8 +266,8 @@ int loop_drain(struct coil_loop *loop, int64_t deadline)
 						 : deadline - loop_read_clock(loop);
 		loop_enter(loop, ask_for_the_end(loop) && left > 0, left);
 		ring_reap(&loop->ring);
-	} while (loop->ring.owed > 0 && left > 0);
-	return loop->ring.owed > 0 ? -ETIME : 0;
+	} while (ring_owed(&loop->ring) > 0 && left > 0);
+	return ring_owed(&loop->ring) > 0 ? -ETIME : 0;
 }
 
 void loop_deinit(struct coil_loop *loop, bool abandon)
@@ -275,7 +277,7 @@ void loop_deinit(struct coil_loop *loop, bool abandon)
 	loop->driver->ops->close(loop->driver, abandon);
 	if (abandon)
 		return;
-	check(loop->ring.owed == 0);
+	check(ring_owed(&loop->ring) == 0);
 	heap_deinit(&loop->timers);
 	check(loop->allocated_bytes == 0);
 }
@@ -298,7 +300,7 @@ void loop_count(const struct coil_loop *loop, struct coil_stats *ret_stats)
 	ret_stats->cqes = ring->reaped;
 	ret_stats->cq_overflows = ring->overflows;
 	ret_stats->enter_retries = ring->retries;
-	ret_stats->owed = ring->owed;
+	ret_stats->owed = ring_owed(ring);
 	ret_stats->spins_won = loop->spins_won;
 	ret_stats->spins_lost = loop->spins_lost;
 	ret_stats->backlogged = loop->backlogged;

@@ -80,6 +80,7 @@ struct coil_loop {
 	int64_t embed_deadline;		/* what the kernel was told; CLOCK_FOREVER: nothing */
 	int64_t embed_timespec[2];
 	struct driver *driver;
+	uint64_t opcodes_plain;		/* a bit for each operation that op_start may just push */
 	const struct coil_alloc *alloc;	/* &counting, below */
 	struct coil_alloc counting;
 	const struct coil_alloc *below;

@@ -24,11 +24,11 @@ static void op_future_cancel(struct coil_future *future)
 	op_cancel(op_loop(op), op);
 }
 
-static const struct coil_future_ops op_ops = { "operation", op_future_cancel };
+const struct coil_future_ops op_future_ops = { "operation", op_future_cancel };
 
 struct coil_op *op_of_future(struct coil_future *future)
 {
-	return future->ops == &op_ops ? container_of(future, struct coil_op, future) : NULL;
+	return future->ops == &op_future_ops ? container_of(future, struct coil_op, future) : NULL;
 }
 
 /* -- Completion ----------------------------------------------------------------------------------
@@ -79,10 +79,24 @@ static inline void op_count_down(struct coil_op *op)
 		op_finish(op, op->future.result);
 }
 
-static void op_complete(struct coil_completion *completion, int32_t result, uint32_t cqe_flags)
+/* In the kernel by its one CQE, as it was started: no cancel, no fallback, no chain. */
+static inline bool is_untouched(const struct coil_op *op)
+{
+	return op->owed == 1 && op->state == OP_IN_KERNEL && op->flags == 0 &&
+	       op->fallback == OP_NATIVE;
+}
+
+void op_complete(struct coil_completion *completion, int32_t result, uint32_t cqe_flags)
 {
 	struct coil_op *op = container_of(completion, struct coil_op, completion);
 
+	if (likely(is_untouched(op) &&
+		   !(cqe_flags & (IORING_CQE_F_NOTIF | IORING_CQE_F_MORE)))) {
+		op->cqe_flags = cqe_flags;
+		op->owed = 0;
+		op_finish(op, result);
+		return;
+	}
 	/* A zero-copy send says its result first and lets the buffer go in a second CQE, which
 	 * carries none. */
 	if (likely(!(cqe_flags & IORING_CQE_F_NOTIF))) {
@@ -131,9 +145,8 @@ static void op_cancel_complete(struct coil_completion *completion, int32_t resul
 static inline void op_begin(struct coil_loop *loop, struct coil_op *op, uint32_t *owner)
 {
 	check_use(!op_is_started(op), "this operation is in flight already");
-	future_init(&op->future, &loop->ready, &op_ops);
+	future_init(&op->future, &loop->ready, &op_future_ops);
 	op->completion.complete = op_complete;
-	op->cancel.complete = op_cancel_complete;
 	op->owner = owner;
 	op->cqe_flags = 0;
 	op->owed = 0;
@@ -214,7 +227,7 @@ static rarely void start_fallback(struct coil_loop *loop, struct coil_op *op)
 	}
 }
 
-void op_start(struct coil_loop *loop, struct coil_op *op, uint32_t *owner)
+void op_start_otherwise(struct coil_loop *loop, struct coil_op *op, uint32_t *owner)
 {
 	op_begin(loop, op, owner);
 	watch_given(op_sqe_const(op));
@@ -261,6 +274,7 @@ void op_push_cancel(struct coil_loop *loop, struct coil_op *op)
 
 	memset(&sqe, 0, sizeof sqe);
 	io_uring_prep_cancel64(&sqe, (uintptr_t)&op->completion, 0);
+	op->cancel.complete = op_cancel_complete;
 	ring_push(&loop->ring, &sqe, &op->cancel);
 	op->owed++;
 	loop->cancels_pushed++;

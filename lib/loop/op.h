@@ -52,11 +52,41 @@ static inline bool op_is_started(const struct coil_op *op)
 	return op->state == OP_QUEUED || op->state == OP_IN_KERNEL;
 }
 
+extern const struct coil_future_ops op_future_ops;
+
+void op_complete(struct coil_completion *completion, int32_t result, uint32_t cqe_flags);
+void op_start_otherwise(struct coil_loop *loop, struct coil_op *op, uint32_t *owner);
+
+static inline bool op_is_plain(const struct coil_loop *loop, const struct coil_op *op)
+{
+	unsigned opcode = op->sqe[0];
+
+	return opcode < 64 && (loop->opcodes_plain >> opcode & 1) != 0 &&
+	       ring_room(&loop->ring) > 0 && !loop->operations.first;
+}
+
 /*
  * Starts an inert or done operation. @owner, if not NULL, is counted up until it is done: who may
  * not end before.
  */
-void op_start(struct coil_loop *loop, struct coil_op *op, uint32_t *owner);
+static inline void op_start(struct coil_loop *loop, struct coil_op *op, uint32_t *owner)
+{
+	if (unlikely(!op_is_plain(loop, op) || op_is_started(op))) {
+		op_start_otherwise(loop, op, owner);
+		return;
+	}
+	ring_place(&loop->ring, op->sqe, &op->completion);
+	future_init(&op->future, &loop->ready, &op_future_ops);
+	op->completion.complete = op_complete;
+	op->owner = owner;
+	op->cqe_flags = 0;
+	op->owed = 1;
+	op->state = OP_IN_KERNEL;
+	op->flags = 0;
+	op->fallback = OP_NATIVE;
+	if (owner)
+		(*owner)++;
+}
 
 /* Starts @n operations, already marked with link flags, as one unsplit run of SQEs. @n fits the SQ.
  */

@@ -29,7 +29,7 @@ unsigned ring_reap(struct ring *ring)
 		struct coil_completion *completion = (void *)(uintptr_t)cqe->user_data;
 
 		if (!(cqe->flags & IORING_CQE_F_MORE))
-			ring->owed--;
+			ring->finished++;
 		completion->complete(completion, cqe->res, cqe->flags);
 	}
 	if (count) {

@@ -32,8 +32,8 @@ struct ring {
 	unsigned sq_entered;	/* what the kernel has consumed */
 	unsigned cq_head;	/* ours; published after each batch */
 	bool is_silent;		/* no flag says that completions can be had: every turn enters */
-	uint64_t owed;
 	uint64_t pushed;
+	uint64_t finished;	/* SQEs whose last CQE was reaped */
 	uint64_t reaped;
 	uint64_t enters;
 	uint64_t waits;		/* enters that were allowed to sleep */
@@ -50,17 +50,29 @@ static inline unsigned ring_room(const struct ring *ring)
 	return ring->memory.sq_entries - (ring->sq_tail - ring->sq_entered);
 }
 
-/* Copies a staged SQE into the ring. Needs ring_room() > 0. */
-static inline void ring_push(struct ring *ring, const void *sqe, struct coil_completion *completion)
+/* SQEs that the kernel has not done with: it will post CQEs for them. */
+static inline uint64_t ring_owed(const struct ring *ring)
+{
+	return ring->pushed - ring->finished;
+}
+
+/* Copies a staged SQE into the ring, for who has just seen that there is room. */
+static inline void ring_place(struct ring *ring, const void *sqe,
+			      struct coil_completion *completion)
 {
 	struct io_uring_sqe *slot = &ring->memory.sqes[ring->sq_tail & ring->sq_mask];
 
-	check(ring_room(ring) > 0);
 	memcpy(slot, sqe, sizeof *slot);
 	slot->user_data = (uintptr_t)completion;
 	ring->sq_tail++;
 	ring->pushed++;
-	ring->owed++;
+}
+
+/* The same. Needs ring_room() > 0. */
+static inline void ring_push(struct ring *ring, const void *sqe, struct coil_completion *completion)
+{
+	check(ring_room(ring) > 0);
+	ring_place(ring, sqe, completion);
 }
 
 /* SQEs pushed and not yet consumed. */

@@ -45,7 +45,7 @@ void rig_open_kernel(void)
 void rig_close(void)
 {
 	EXPECT_EQ(loop_drain(&rig_loop, CLOCK_FOREVER), 0);
-	EXPECT_EQ(rig_loop.ring.owed, 0);
+	EXPECT_EQ(ring_owed(&rig_loop.ring), 0);
 	EXPECT_EQ(*rig_loop.ring.memory.cq_overflow, 0);
 	loop_deinit(&rig_loop, false);
 	if (rig_loop.driver == &fake.driver) {

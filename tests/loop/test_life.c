@@ -50,7 +50,7 @@ TEST(life, a_drain_gives_up_at_its_deadline)
 	EXPECT_EQ(loop_drain(&rig_loop, deadline), -ETIME);
 	EXPECT_EQ(fake.now, deadline);
 	EXPECT_EQ(op.state, OP_IN_KERNEL);
-	EXPECT_EQ(rig_loop.ring.owed, 1);
+	EXPECT_EQ(ring_owed(&rig_loop.ring), 1);
 	loop_deinit(&rig_loop, true);
 	EXPECT(fake.abandoned);
 	EXPECT(!coil_loop_current());
@@ -110,7 +110,7 @@ TEST(life, a_drain_takes_the_embedded_timeout_back)
 	EXPECT_EQ(timer_start(&rig_loop, &timer, fake.now + 100, &owner), 0);
 	EXPECT(!loop_prepare_to_be_polled(&rig_loop));
 	EXPECT_EQ(coil_timer_cancel(&timer), 0);
-	EXPECT_EQ(rig_loop.ring.owed, 2);
+	EXPECT_EQ(ring_owed(&rig_loop.ring), 2);
 	EXPECT_EQ(loop_drain(&rig_loop, CLOCK_FOREVER), 0);
 	EXPECT_EQ(rig_loop.embed_deadline, CLOCK_FOREVER);
 	loop_deinit(&rig_loop, false);
@@ -232,7 +232,7 @@ TEST_SIGNAL(life, one_loop_a_thread, SIGABRT, "loop_current == NULL")
 	rig_open(8, 16);
 }
 
-TEST_SIGNAL(life, what_is_owed_does_not_end, SIGABRT, "owed == 0")
+TEST_SIGNAL(life, what_is_owed_does_not_end, SIGABRT, "ring_owed(&loop->ring) == 0")
 {
 	rig_open(8, 16);
 	loop_deinit(&rig_loop, false);

@@ -243,13 +243,13 @@ TEST(op, a_zero_copy_send_is_done_with_its_notification)
 		if (is_late) {
 			rig_turn();
 			EXPECT(future_is_pending(&op.future));
-			EXPECT_EQ(rig_loop.ring.owed, 2); /* it, and the inbox */
+			EXPECT_EQ(ring_owed(&rig_loop.ring), 2); /* it, and the inbox */
 		}
 		rig_answer(&op, (int32_t)IORING_NOTIF_USAGE_ZC_COPIED, IORING_CQE_F_NOTIF);
 		rig_turn();
 		EXPECT_EQ(coil_future_result(&op.future), 8);
 		EXPECT_EQ(op.cqe_flags, IORING_CQE_F_MORE);
-		EXPECT_EQ(rig_loop.ring.owed, 1);
+		EXPECT_EQ(ring_owed(&rig_loop.ring), 1);
 		rig_close();
 	}
 }

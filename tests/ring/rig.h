@@ -74,7 +74,7 @@ static inline struct rig rig_open(unsigned sq_entries, unsigned cq_entries)
 
 static inline void rig_close(struct rig *rig)
 {
-	EXPECT_EQ(rig->ring.owed, 0);
+	EXPECT_EQ(ring_owed(&rig->ring), 0);
 	EXPECT_EQ(__atomic_load_n(rig->ring.memory.cq_overflow, __ATOMIC_RELAXED), 0);
 	rig->driver->ops->close(rig->driver, false);
 }
@@ -109,11 +109,11 @@ static inline void drain(struct ring *ring)
 {
 	int64_t deadline = clock_now() + 5 * CLOCK_SECOND;
 
-	while (ring->owed && clock_now() < deadline) {
+	while (ring_owed(ring) && clock_now() < deadline) {
 		EXPECT_EQ(ring_enter(ring, true, CLOCK_SECOND / 10), 0);
 		ring_reap(ring);
 	}
-	EXPECT_EQ(ring->owed, 0);
+	EXPECT_EQ(ring_owed(ring), 0);
 }
 
 /* Waits until @tally was completed, for at most five seconds. */

@@ -19,7 +19,7 @@ TEST(ring, a_nop_goes_down_and_comes_back)
 	struct tally tally = tally_new();
 
 	push_nop(&rig.ring, &tally);
-	EXPECT_EQ(rig.ring.owed, 1);
+	EXPECT_EQ(ring_owed(&rig.ring), 1);
 	EXPECT_EQ(ring_pending(&rig.ring), 1);
 	EXPECT(ring_wants_enter(&rig.ring));
 	EXPECT_EQ(ring_enter(&rig.ring, true, DRIVER_FOREVER), 0);
@@ -28,7 +28,7 @@ TEST(ring, a_nop_goes_down_and_comes_back)
 	EXPECT_EQ(ring_reap(&rig.ring), 1);
 	EXPECT_EQ(tally.count, 1);
 	EXPECT_EQ(tally.result, 0);
-	EXPECT_EQ(rig.ring.owed, 0);
+	EXPECT_EQ(ring_owed(&rig.ring), 0);
 	EXPECT_EQ(ring_reap(&rig.ring), 0);
 	rig_close(&rig);
 }
@@ -73,7 +73,7 @@ static void flood(struct ring *ring, struct tally *tally, unsigned total, unsign
 			pushed++;
 		}
 		EXPECT_EQ(ring_enter(ring, false, 0), 0);
-		if (ring->owed > unreaped_max)
+		if (ring_owed(ring) > unreaped_max)
 			ring_reap(ring);
 	}
 	drain(ring);
@@ -270,7 +270,7 @@ TEST(ring, a_cancel_and_its_target_are_both_counted)
 	push_read(&rig.ring, &target, rig.driver->wake_fd, &wakes, sizeof wakes);
 	EXPECT_EQ(ring_enter(&rig.ring, false, 0), 0);
 	push_cancel(&rig.ring, &cancel, &target);
-	EXPECT_EQ(rig.ring.owed, 2);
+	EXPECT_EQ(ring_owed(&rig.ring), 2);
 	drain(&rig.ring);
 	EXPECT_EQ(target.result, -ECANCELED);
 	EXPECT_EQ(cancel.result, 0);
@@ -371,7 +371,7 @@ TEST(ring, the_kernels_head_tells_what_was_consumed_not_the_answer)
 	EXPECT_EQ(ring_enter(&ring, false, 0), 0);
 	EXPECT_EQ(ring_pending(&ring), 1);
 	EXPECT_EQ(ring_room(&ring), 3);
-	EXPECT_EQ(ring.owed, 4);
+	EXPECT_EQ(ring_owed(&ring), 4);
 	EXPECT_EQ(puppet.sq_tail, 4);
 }
 
@@ -408,11 +408,11 @@ TEST(ring, a_completion_with_more_to_come_is_still_owed)
 	puppet_post(&puppet, &tally, 1, IORING_CQE_F_MORE);
 	puppet_post(&puppet, &tally, 2, IORING_CQE_F_MORE);
 	EXPECT_EQ(ring_reap(&ring), 2);
-	EXPECT_EQ(ring.owed, 1);
+	EXPECT_EQ(ring_owed(&ring), 1);
 	EXPECT_EQ(tally.flags, IORING_CQE_F_MORE);
 	puppet_post(&puppet, &tally, -ENOBUFS, 0);
 	EXPECT_EQ(ring_reap(&ring), 1);
-	EXPECT_EQ(ring.owed, 0);
+	EXPECT_EQ(ring_owed(&ring), 0);
 	EXPECT_EQ(ring.reaped, 3);
 	EXPECT_EQ(tally.result, -ENOBUFS);
 }
