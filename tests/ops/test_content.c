@@ -2,6 +2,7 @@
 /* What the calls write back: bytes, addresses, sizes, descriptors; natively and by fallback. */
 #include "support/test.h"
 
+#include "loop/loop.h"
 #include "ops/world.h"
 
 #include <coil.h>
@@ -11,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +43,30 @@ static int move_bytes(void *world)
 TEST(ops_content, reads_and_writes_move_their_bytes)
 {
 	EXPECT_EQ(world_run(NULL, false, move_bytes), 0);
+}
+
+static int move_fixed_bytes(void *world)
+{
+	struct world *w = world;
+	struct iovec buffer = {w->buf, 16};
+	long ring_fd = loop_current->driver->ring_fd;
+
+	EXPECT_EQ(coil_read_fixed(w->file, w->buf, 4, 0, 0), -EFAULT);
+	EXPECT_EQ(syscall(SYS_io_uring_register, ring_fd, IORING_REGISTER_BUFFERS, &buffer, 1), 0);
+	EXPECT_EQ(coil_read_fixed(w->file, w->buf, 4, 2, 0), 4);
+	EXPECT_MEM_EQ(w->buf, "2345", 4);
+	EXPECT_EQ(coil_write_fixed(w->file, w->buf, 2, 0, 0), 2);
+	EXPECT_EQ(coil_read(w->file, w->buf + 8, 4), 4);
+	EXPECT_MEM_EQ(w->buf + 8, "2323", 4);
+	EXPECT_EQ(coil_read_fixed(w->file, w->buf, 17, 0, 0), -EFAULT);
+	EXPECT_EQ(coil_write_fixed(w->file, w->buf, 1, 0, 1), -EFAULT);
+	EXPECT_EQ(syscall(SYS_io_uring_register, ring_fd, IORING_UNREGISTER_BUFFERS, NULL, 0), 0);
+	return 0;
+}
+
+TEST(ops_content, registered_buffers_move_their_bytes)
+{
+	EXPECT_EQ(world_run(NULL, false, move_fixed_bytes), 0);
 }
 
 static int write_broken(void *world)
