@@ -22,6 +22,9 @@ void rig_close(struct rig_pair *pair);
 /* A path for a unix socket that does not exist, in memory of the rig. */
 const char *rig_path(const char *name);
 
+/* For tests that look "localhost" up: a bare machine, without /etc/hosts, does not know it. */
+void rig_need_localhost(void);
+
 /* As many bytes, all of them: 0, or what went wrong. */
 int rig_read_all(struct coil_stream *stream, void *buf, size_t len);
 
