@@ -79,6 +79,18 @@ static unsigned cqes_wanted(const struct coil_loop *loop)
 		       : 1;
 }
 
+/* All that the kernel owes is the read for messages, and nobody is known to send one. */
+static void tell_if_stuck(struct coil_loop *loop)
+{
+	struct coil_hook *hook = loop->on_stuck;
+
+	if (ring_owed(&loop->ring) != loop->inbox.is_armed || loop->promises_open > 0 ||
+	    loop->operations.first || loop->cancels.first)
+		return;
+	loop->on_stuck = NULL;
+	hook->fire(hook);
+}
+
 static inline __attribute__((always_inline)) void enter(struct coil_loop *loop, bool may_wait)
 {
 	int64_t timeout_ns = time_to_sleep(loop, may_wait);
@@ -87,6 +99,8 @@ static inline __attribute__((always_inline)) void enter(struct coil_loop *loop, 
 	if (timeout_ns > 0 && loop->spin.mode != COIL_SPIN_OFF)
 		timeout_ns = spin_finds_something(loop, timeout_ns) ? 0
 								    : time_to_sleep(loop, may_wait);
+	if (unlikely(timeout_ns == DRIVER_FOREVER && loop->on_stuck))
+		tell_if_stuck(loop);
 	if (timeout_ns > 0 && !inbox_park(&loop->inbox, INBOX_SLEEPS))
 		timeout_ns = 0;
 	if (timeout_ns > 0 || loop_enter_is_due(loop) || enter_is_overdue(loop)) {

@@ -76,6 +76,8 @@ struct coil_loop {
 	struct backlog cancels;		/* operations in the kernel whose cancel is not */
 	struct inbox inbox;
 	struct spin spin;
+	uint32_t promises_open;		/* another thread may resolve them */
+	struct coil_hook *on_stuck;	/* fired once, before a sleep that nothing can end */
 	struct coil_completion embed_fired;
 	int64_t embed_deadline;		/* what the kernel was told; CLOCK_FOREVER: nothing */
 	int64_t embed_timespec[2];

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,6 +12,7 @@
 #include "loop/backlog.h"
 #include "loop/fallback.h"
 #include "loop/watch.h"
+#include "ring/offer.h"
 
 static struct coil_loop *op_loop(const struct coil_op *op)
 {
@@ -311,6 +313,22 @@ void op_cancel(struct coil_loop *loop, struct coil_op *op)
 	loop->backlogged++;
 	op->flags |= OP_CANCEL_QUEUED;
 	backlog_add(&loop->cancels, op);
+}
+
+/* -- In words ------------------------------------------------------------------------------------
+ */
+
+void op_describe(const struct coil_op *op, char *text, size_t bytes)
+{
+	const struct io_uring_sqe *sqe = op_sqe_const(op);
+	const char *name = driver_opcode_name(sqe->opcode);
+
+	if (!name)
+		snprintf(text, bytes, "operation %u", sqe->opcode);
+	else if (sqe->fd >= 0 && sqe->opcode != IORING_OP_WAITID)
+		snprintf(text, bytes, "%s on fd %d", name, sqe->fd);
+	else
+		snprintf(text, bytes, "%s", name);
 }
 
 /* -- What an operation did -----------------------------------------------------------------------

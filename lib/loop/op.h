@@ -111,6 +111,9 @@ int op_opened(const struct coil_op *op, int ret_fds[2]);
 /* When the time of an IORING_OP_LINK_TIMEOUT step that starts at @now is over. */
 int64_t op_link_timeout_deadline(const struct coil_op *op, int64_t now);
 
+/* "recv on fd 5" */
+void op_describe(const struct coil_op *op, char *text, size_t bytes);
+
 /* The operation behind a future, or NULL if something else is. */
 struct coil_op *op_of_future(struct coil_future *future);
 

@@ -14,12 +14,18 @@
 /* No cancel: a waiter detaches itself, and the promise stays pending. */
 static const struct coil_future_ops promise_ops = { "promise", NULL };
 
+static void resolve(struct coil_promise *promise, int result)
+{
+	promise->loop->promises_open--;
+	future_resolve(&promise->future, result);
+}
+
 static void promise_arrive(struct coil_hook *hook)
 {
 	struct coil_promise *promise = container_of(hook, struct coil_promise, arrival);
 
 	check_use(future_is_pending(&promise->future), "this promise was resolved twice");
-	future_resolve(&promise->future, promise->posted_result);
+	resolve(promise, promise->posted_result);
 }
 
 void coil_promise_init(struct coil_promise *promise)
@@ -31,6 +37,7 @@ void coil_promise_init(struct coil_promise *promise)
 	promise->loop = loop;
 	promise->posted_result = 0;
 	promise->posting = 0;
+	loop->promises_open++;
 }
 
 void coil_promise_resolve(struct coil_promise *promise, int result)
@@ -40,7 +47,7 @@ void coil_promise_resolve(struct coil_promise *promise, int result)
 	check_use(promise->loop == loop, "this promise belongs to the loop of another thread: "
 					 "use coil_promise_resolve_from_thread");
 	check_use(future_is_pending(&promise->future), "this promise is resolved already");
-	future_resolve(&promise->future, result);
+	resolve(promise, result);
 }
 
 void coil_promise_resolve_from_thread(struct coil_promise *promise, int result)
@@ -63,5 +70,8 @@ void coil_promise_deinit(struct coil_promise *promise)
 		sched_yield();
 	check_use(!future_is_pending(&promise->future) || promise->posting == 0,
 		  "this promise is on its way from another thread: await it before");
+	/* After its loop's end, on whatever thread, a promise is memory alone. */
+	if (future_is_pending(&promise->future) && promise->loop == loop_current)
+		promise->loop->promises_open--;
 	promise->future.state = FUTURE_IDLE;
 }

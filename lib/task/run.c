@@ -9,6 +9,7 @@
 #include "coil/error.h"
 #include "coil/loop.h"
 #include "loop/timers.h"
+#include "task/deadlock.h"
 #include "task/error.h"
 #include "task/group.h"
 #include "task/scope.h"
@@ -212,6 +213,8 @@ int coil_run_with(const struct coil_options *given, int (*entry)(void *arg), voi
 		return -ENOMEM;
 	}
 	run.scheduler->main_task = run.main;
+	if (!(options.off & COIL_NO_REPORTS))
+		deadlock_watch(run.scheduler);
 	if (!(options.off & COIL_NO_SIGNALS))
 		signals_install(run.scheduler, &run.signals, interrupted);
 	return run_to_the_end(&run);

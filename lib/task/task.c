@@ -78,6 +78,12 @@ static void task_future_cancel(struct coil_future *future)
 
 static const struct coil_future_ops task_ops = { "task", task_future_cancel };
 
+struct coil_task *task_of_future(struct coil_future *future)
+{
+	return future && future->ops == &task_ops ? container_of(future, struct coil_task, future)
+						  : NULL;
+}
+
 /* Leaves the stack of a task that is done; it may be the next one's already. */
 static inline __attribute__((always_inline)) _Noreturn void
 leave_for_good(struct scheduler *s, struct coro *from)
@@ -332,12 +338,6 @@ void task_free_quarantine(struct scheduler *s)
 	while ((hook = hook_queue_pop(&s->quarantine)))
 		give_stack_back(s, container_of(hook, struct coil_task, hook));
 	s->quarantine_count = 0;
-}
-
-static struct coil_task *task_of_future(struct coil_future *future)
-{
-	return future && future->ops == &task_ops ? container_of(future, struct coil_task, future)
-						  : NULL;
 }
 
 /* Whoever waits for @task waits for @self too: it is the same, or an ancestor, whose group waits.

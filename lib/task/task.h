@@ -97,6 +97,7 @@ struct scheduler {
 	uint32_t alive;
 	struct coil_group root;
 	struct coil_options options;
+	struct coil_hook stuck;
 	struct hook_queue quarantine;
 	uint32_t quarantine_count;
 };
@@ -176,6 +177,9 @@ void task_free_quarantine(struct scheduler *s);
 
 /* "task 7 \"reader\" (spawned at server.c:12)". Safe in a signal handler. */
 void task_describe(const struct coil_task *task, char *text, size_t bytes);
+
+/* The task behind a future; NULL if something else is, or there is none. */
+struct coil_task *task_of_future(struct coil_future *future);
 
 /* A task of this loop whose handle is good; otherwise the program stops, with words. */
 void task_check_handle(const struct coil_task *task, const char *function);

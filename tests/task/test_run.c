@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 /* Runs @body in a child; its wait status, and what it wrote to stderr. */
@@ -143,6 +144,89 @@ TEST(run, reports_can_be_turned_off)
 	char text[4096];
 
 	EXPECT_EQ(in_a_child(quiet_failures, text, sizeof text), 0);
+	EXPECT_STR_EQ(text, "");
+}
+
+/* -- Deadlocks ------------------------------------------------------------------------------- */
+
+static struct coil_task *ring[2];
+
+static int gathers_the_other(void *which)
+{
+	struct coil_future *other = coil_task_future(ring[1 - (intptr_t)which]);
+
+	return coil_gather(&other, 1, 0);
+}
+
+/* A ring that goes through gathers: no join sees it closed. */
+static int closes_a_ring(void *arg)
+{
+	char byte;
+
+	for (int i = 0; i < 2; i++)
+		ring[i] = coil_spawn(gathers_the_other, WORD(i));
+	coil_task_set_name(ring[1], "second");
+	return arg ? coil_recv(*(int *)arg, &byte, 1, 0) : coil_join(ring[0]);
+}
+
+/* Who sleeps for ever is ended by a signal. */
+static void end_soon(void)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 100000 };
+
+	setitimer(ITIMER_REAL, &soon, NULL);
+}
+
+static void deadlock(void)
+{
+	end_soon();
+	rig_run(closes_a_ring, NULL);
+}
+
+TEST(run, a_deadlock_is_reported_with_who_waits_for_what)
+{
+	char text[4096];
+	int status = in_a_child(deadlock, text, sizeof text);
+
+	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+	EXPECT(strstr(text, "deadlock: every task waits"));
+	EXPECT(strstr(text, "task 1 \"main\" waits for task 2"));
+	EXPECT(strstr(text, "task 3 \"second\" (spawned at "));
+	EXPECT(strstr(text, "waits for gather"));
+	EXPECT(strstr(text, "deadlock") && !strstr(strstr(text, "deadlock") + 1, "deadlock"));
+}
+
+static void hope(void)
+{
+	int fds[2];
+
+	end_soon();
+	rig_pair(fds);
+	rig_run(closes_a_ring, &fds[0]);
+}
+
+static int waits_for_a_thread(void *arg)
+{
+	struct coil_promise promise;
+
+	(void)arg;
+	coil_promise_init(&promise);
+	return coil_await(&promise.future);
+}
+
+static void other_hope(void)
+{
+	end_soon();
+	rig_run(waits_for_a_thread, NULL);
+}
+
+TEST(run, what_something_could_end_is_no_deadlock)
+{
+	char text[4096];
+
+	in_a_child(hope, text, sizeof text);
+	EXPECT_STR_EQ(text, "");
+	in_a_child(other_hope, text, sizeof text);
 	EXPECT_STR_EQ(text, "");
 }
 
