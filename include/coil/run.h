@@ -57,7 +57,7 @@ struct coil_options {
  * Opens a loop on the calling thread, runs @entry as a task, then cancels the tasks that are left,
  * waits for them, reports failures that nobody looked at, and closes the loop. The first SIGINT or
  * SIGTERM cancels the main task; a second SIGINT takes effect at once, by its old disposition. A
- * SIGINT that is ignored when this is called stays ignored. If every task waits and nothing is in
+ * signal whose disposition is not the default one keeps it. If every task waits and nothing is in
  * flight that could end a wait, that is said once on standard error, with who waits for what, and
  * the program sleeps on; while a promise is pending another thread may still resolve it.
  * Inside a task, or on a thread that has a loop, it is misuse.
