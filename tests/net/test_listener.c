@@ -308,7 +308,7 @@ static int emfile(void *arg)
 	/* A stream of the listener is closed: at once. */
 	coil_stream_close(first);
 	EXPECT_EQ(coil_join(task), 0);
-	EXPECT_LT(s.took_ns, 250 * COIL_MSEC);
+	EXPECT_LT(s.took_ns, COIL_SEC);
 	EXPECT_EQ(coil_stream_write(clients[1], "x", 1), 1);
 	EXPECT_EQ(rig_read_all(s.accepted, &(char){0}, 1), 0);
 	coil_stream_close(s.accepted);
@@ -335,7 +335,7 @@ static int emfile_elsewhere(void *arg)
 	coil_sleep(30 * COIL_MSEC);
 	close(last);
 	EXPECT_EQ(coil_join(task), 0);
-	EXPECT_LT(s.took_ns, 400 * COIL_MSEC);
+	EXPECT_LT(s.took_ns, 2 * COIL_SEC);
 	coil_stream_close(s.accepted);
 	/* And a close of the listener ends a pause. */
 	use_up_fds();
