@@ -172,10 +172,12 @@ void coil_as_completed_close(struct coil_as_completed *walk);
  * recv with MSG_WAITALL; the steps after a failed one end with -ECANCELED. steps[i].future has
  * each result. coil_op_link_timeout(&ts) directly behind a step bounds that step's own time; its
  * result is not counted. It is accepted behind socket operations and polls alone: the kernel does
- * not time what blocks in its workers. Where the kernel lacks an operation of the chain, the steps
- * are run one by one with the same results. A cancel ends the running step, and the later ones do
- * not start; a step that succeeds nevertheless keeps its result. In an already cancelled scope
- * nothing is started.
+ * not time what blocks in its workers. The steps are run one by one, with the same results, where
+ * the kernel lacks an operation of the chain, or, without COIL_HARD, would not stop at its failure:
+ * up to Linux 6.18 that is so for fsync, sync_file_range, fallocate, ftruncate, madvise, statx, the
+ * calls on paths (rename, unlink, mkdir, symlink, link) and on attributes. A cancel ends the
+ * running step, and the later ones do not start; a step that succeeds nevertheless keeps its
+ * result. In an already cancelled scope nothing is started.
  * Return: 0, or the first failure in the order of the steps, -ETIME where a step's own timeout
  * ended it (a step that was not started does not count unless nothing else failed: then
  * -ECANCELED, as after a short read); the scope's reason; -E2BIG; -EINVAL.

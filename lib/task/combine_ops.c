@@ -4,6 +4,7 @@
  * each operation counts one countdown down when it is done.
  */
 #include <errno.h>
+#include <sys/uio.h>
 
 #include "coil/combine.h"
 #include "task/await.h"
@@ -253,6 +254,16 @@ static int chain_result(const struct coil_op *steps, size_t n, struct coil_task 
 	return was_asked && task->scope->effective ? scope_reason_met(task) : -ECANCELED;
 }
 
+static size_t vector_bytes(const struct io_uring_sqe *sqe)
+{
+	const struct iovec *iov = (const void *)(uintptr_t)sqe->addr;
+	size_t bytes = 0;
+
+	for (uint32_t i = 0; i < sqe->len; i++)
+		bytes += iov[i].iov_len;
+	return bytes;
+}
+
 /* Did this step, in the kernel's eyes, succeed, so that a soft link goes on? */
 static bool lets_next_start(const struct coil_op *step)
 {
@@ -267,6 +278,9 @@ static bool lets_next_start(const struct coil_op *step)
 	case IORING_OP_READ_FIXED:
 	case IORING_OP_WRITE_FIXED:
 		return (uint32_t)result == sqe->len;
+	case IORING_OP_READV:
+	case IORING_OP_WRITEV:
+		return (size_t)result == vector_bytes(sqe);
 	case IORING_OP_SEND:
 	case IORING_OP_RECV:
 		return !(sqe->msg_flags & MSG_WAITALL) || (uint32_t)result == sqe->len;
@@ -275,8 +289,8 @@ static bool lets_next_start(const struct coil_op *step)
 	}
 }
 
-/* The kernel lacks a step: the same results, one operation after the other. Linked timeouts become
- * scopes. */
+/* The kernel cannot run it as a chain: the same results, one operation after the other. Linked
+ * timeouts become scopes. */
 static void run_step(struct scheduler *s, struct coil_task *task, struct coil_op *step,
 		     struct coil_op *timeout)
 {
@@ -326,10 +340,42 @@ static int chain_one_by_one(struct scheduler *s, struct coil_task *task, struct 
 	return chain_result(steps, n, task, true);
 }
 
-static bool all_native(const struct coil_loop *loop, const struct coil_op *steps, size_t n)
+/*
+ * A failure of these does not break a soft link: the kernel posts their errno, but does not mark
+ * the request as failed (all kernels up to 6.18). write, fsync, rename would rename what was not
+ * written.
+ */
+static bool hides_failure(const struct coil_op *step)
+{
+	switch (op_sqe_const(step)->opcode) {
+	case IORING_OP_FSYNC:
+	case IORING_OP_SYNC_FILE_RANGE:
+	case IORING_OP_FALLOCATE:
+	case IORING_OP_MADVISE:
+	case IORING_OP_FTRUNCATE:
+	case IORING_OP_STATX:
+	case IORING_OP_RENAMEAT:
+	case IORING_OP_UNLINKAT:
+	case IORING_OP_MKDIRAT:
+	case IORING_OP_SYMLINKAT:
+	case IORING_OP_LINKAT:
+	case IORING_OP_FSETXATTR:
+	case IORING_OP_SETXATTR:
+	case IORING_OP_FGETXATTR:
+	case IORING_OP_GETXATTR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Can the kernel itself run the chain, with the meaning that it has here? */
+static bool can_be_linked(const struct coil_loop *loop, const struct coil_op *steps, size_t n,
+			  int flags)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!op_is_native(loop, &steps[i]))
+		if (!op_is_native(loop, &steps[i]) ||
+		    (i + 1 < n && !(flags & COIL_HARD) && hides_failure(&steps[i])))
 			return false;
 	return true;
 }
@@ -351,7 +397,7 @@ int coil_chain(struct coil_op *steps, size_t n, int flags)
 		return 0;
 	if (unlikely(task->scope->effective))
 		return refuse_all(s, task, steps, n);
-	if (unlikely(!all_native(&s->loop, steps, n)))
+	if (unlikely(!can_be_linked(&s->loop, steps, n, flags)))
 		return chain_one_by_one(s, task, steps, n, flags);
 	link_steps(steps, n, flags);
 	op_start_chain(&s->loop, steps, (uint32_t)n);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <time.h>
 
 IN_TASK(chain, runs_in_order_in_one_submission)
@@ -113,6 +114,45 @@ IN_TASK(chain, hard_links_go_on_after_a_failure)
 	EXPECT_EQ(coil_chain(steps, 4, COIL_HARD), -EBADF);
 	EXPECT_EQ(coil_future_result(&steps[2].future), 0);
 	EXPECT_EQ(coil_future_result(&steps[3].future), 0);
+}
+
+/* Linux posts the errno of a failed fsync, and starts the next step nevertheless. */
+IN_TASK(chain, a_failure_that_the_kernel_hides_stops_the_later_ones_too)
+{
+	struct coil_op steps[3];
+	int fds[2];
+
+	rig_pair(fds);
+	steps[0] = coil_op_nop();
+	steps[1] = coil_op_fsync(fds[0]);
+	steps[2] = coil_op_send(fds[1], "x", 1, 0);
+	EXPECT_EQ(coil_chain(steps, 3, 0), -EINVAL);
+	EXPECT_EQ(coil_future_result(&steps[1].future), -EINVAL);
+	EXPECT_EQ(coil_future_result(&steps[2].future), -ECANCELED);
+	steps[1] = coil_op_unlinkat(AT_FDCWD, "/no/such/file", 0);
+	EXPECT_EQ(coil_chain(steps, 3, 0), -ENOENT);
+	EXPECT_EQ(coil_future_result(&steps[2].future), -ECANCELED);
+	EXPECT_EQ(coil_chain(steps, 3, COIL_HARD), -ENOENT);
+	EXPECT_EQ(coil_future_result(&steps[2].future), 1);
+	rig_close(fds);
+}
+
+/* One by one, as in a link: a short vectored read stops the rest. */
+IN_TASK(chain, a_short_vector_breaks_it_without_the_kernel_too)
+{
+	int file = memfd_create("short", MFD_CLOEXEC);
+	char bytes[100];
+	const struct iovec iov[2] = { { bytes, 50 }, { bytes + 50, 50 } };
+	struct coil_op steps[3];
+
+	EXPECT_EQ(write(file, "0123456789", 10), 10);
+	steps[0] = coil_op_fsync(file);
+	steps[1] = coil_op_readv(file, iov, 2, 0);
+	steps[2] = coil_op_nop();
+	EXPECT_EQ(coil_chain(steps, 3, 0), -ECANCELED);
+	EXPECT_EQ(coil_future_result(&steps[1].future), 10);
+	EXPECT_EQ(coil_future_result(&steps[2].future), -ECANCELED);
+	close(file);
 }
 
 IN_TASK(chain, a_short_read_breaks_it)
