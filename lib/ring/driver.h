@@ -139,6 +139,7 @@ struct driver {
 	int ring_fd;		/* readable when completions can be had; -1: there is none */
 	unsigned features;	/* enum driver_feature, after the mask */
 	uint64_t opcodes;	/* bit n: opcode n is supported, after the mask */
+	bool is_simulated;	/* a closed world: it knows itself when nothing can ever happen */
 };
 
 struct driver_options {

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* read, readv, write, writev, and the fixed ones. */
+#ifndef COIL_SIM_RW_H
+#define COIL_SIM_RW_H
+
+#include "sim/sim.h"
+
+int32_t sim_rw_prepare_vector(struct sim_request *request);
+int32_t sim_rw_read(struct sim_request *request);
+int32_t sim_rw_write(struct sim_request *request);
+int32_t sim_rw_fixed(struct sim_request *request);
+
+#endif
