@@ -21,6 +21,7 @@
 #include "coil/promise.h"
 #include "coil/run.h"
 #include "coil/scope.h"
+#include "coil/sim.h"
 #include "coil/socket.h"
 #include "coil/stats.h"
 #include "coil/stream.h"

@@ -82,16 +82,21 @@ int run_read_options(const struct coil_options *given, struct coil_options *opti
 	return 0;
 }
 
+static int open_kernel(struct driver **ret_driver, const struct coil_options *options)
+{
+	int rc = loop_open_kernel(ret_driver, options);
+
+	if (rc < 0)
+		error_explain("%s", loop_refusal());
+	return rc;
+}
+
 static int open_on_kernel(struct scheduler **ret_scheduler, const struct coil_options *options)
 {
 	struct driver *driver;
-	int rc = loop_open_kernel(&driver, options);
+	int rc = open_kernel(&driver, options);
 
-	if (rc < 0) {
-		error_explain("%s", loop_refusal());
-		return rc;
-	}
-	return scheduler_open(ret_scheduler, driver, options);
+	return rc < 0 ? rc : scheduler_open(ret_scheduler, driver, options);
 }
 
 /* -- coil_run ------------------------------------------------------------------------------------
@@ -184,40 +189,54 @@ static void report_refusal(const struct coil_options *options)
 		report("%s", coil_last_error());
 }
 
-int coil_run_with(const struct coil_options *given, int (*entry)(void *arg), void *arg)
+int run_on_driver(struct driver *driver, const struct coil_options *options,
+		  int (*entry)(void *arg), void *arg)
 {
 	struct run run = { .grace.hook.fire = grace_passed };
-	struct coil_options options;
-	struct task_spec spec = { .entry = entry, .arg = arg, .has_handle = true };
 	struct coil_task_options task_options = { .size = sizeof task_options };
-	int rc;
+	struct task_spec spec = {
+		.options = &task_options, .entry = entry, .arg = arg, .has_handle = true
+	};
+	int rc = scheduler_open(&run.scheduler, driver, options);
 
-	check_use(loop_current == NULL, "this thread runs a loop already: coil_run does not nest");
-	rc = run_read_options(given, &options);
-	if (rc == 0)
-		rc = open_on_kernel(&run.scheduler, &options);
 	if (rc < 0) {
-		report_refusal(&options);
+		report_refusal(options);
 		return rc;
 	}
 	alarm_init(&run.grace.alarm, ALARM_HOOK);
-	task_options.name = options.name;
-	spec.options = &task_options;
+	task_options.name = options->name;
 	spec.group = &run.scheduler->root;
 	group_take_slot(run.scheduler, spec.group);
 	run.main = task_new(run.scheduler, &spec);
 	if (!run.main) {
 		group_give_slot(spec.group);
 		scheduler_close(run.scheduler, 0);
-		report_refusal(&options);
+		report_refusal(options);
 		return -ENOMEM;
 	}
 	run.scheduler->main_task = run.main;
-	if (!(options.off & COIL_NO_REPORTS))
+	if (!driver->is_simulated && !(options->off & COIL_NO_REPORTS))
 		deadlock_watch(run.scheduler);
-	if (!(options.off & COIL_NO_SIGNALS))
+	if (!(options->off & COIL_NO_SIGNALS))
 		signals_install(run.scheduler, &run.signals, interrupted);
 	return run_to_the_end(&run);
+}
+
+int coil_run_with(const struct coil_options *given, int (*entry)(void *arg), void *arg)
+{
+	struct coil_options options;
+	struct driver *driver;
+	int rc;
+
+	check_use(loop_current == NULL, "this thread runs a loop already: coil_run does not nest");
+	rc = run_read_options(given, &options);
+	if (rc == 0)
+		rc = open_kernel(&driver, &options);
+	if (rc < 0) {
+		report_refusal(&options);
+		return rc;
+	}
+	return run_on_driver(driver, &options, entry, arg);
 }
 
 int coil_run(int (*entry)(void *arg), void *arg)

@@ -10,6 +10,13 @@
 int run_read_options(const struct coil_options *given, struct coil_options *ret_options);
 
 /*
+ * coil_run_with on a driver that is open already, and its own from now on; @options as
+ * run_read_options made them.
+ */
+int run_on_driver(struct driver *driver, const struct coil_options *options,
+		  int (*entry)(void *arg), void *arg);
+
+/*
  * A scheduler on the calling thread; @driver is its own from now on, also if this fails.
  */
 int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
