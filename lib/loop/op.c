@@ -135,6 +135,14 @@ static void op_cancel_complete(struct coil_completion *completion, int32_t resul
 	struct coil_op *op = container_of(completion, struct coil_op, cancel);
 
 	(void)cqe_flags;
+#ifdef COIL_CANARY
+	/* The planted bug: who was cancelled does not wait for the operation's own CQE. */
+	if (op->owed > 1) {
+		op->owed = 0;
+		op_finish(op, -ECANCELED);
+		return;
+	}
+#endif
 	if (unlikely(result == -ENOENT && op->owed > 1 &&
 		     (op->flags & (OP_HEADS_CHAIN | OP_FOLLOWS))))
 		ask_again(op);

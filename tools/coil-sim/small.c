@@ -89,8 +89,9 @@ static int small_world(void *arg)
 		actors[i] = (struct actor){.world = &world, .number = i};
 		tasks[i] = coil_spawn(i + 1 == world.tasks ? act_in_time : act, &actors[i]);
 	}
-	for (unsigned n = coil_sim_pick(3); n > 0; n--)
-		coil_yield();
+	/* Before it runs, before it enters, and after each of its operations. */
+	for (unsigned n = coil_sim_pick(2 + world.operations); n > 0; n--)
+		n == 1 ? coil_yield() : coil_nop();
 	coil_cancel(tasks[0]);
 	coil_sleep(COIL_MSEC);
 	for (unsigned i = 0; i < world.tasks; i++) {
