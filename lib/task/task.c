@@ -118,6 +118,8 @@ static void check_left_clean(const struct coil_task *task)
 	check_use(task->started == 0,
 		  "this task ends with %u operations or timers of its own in flight",
 		  task->started);
+	check_use(task->locks_held == 0, "this task ends with %u locks of its own held",
+		  task->locks_held);
 }
 
 static inline __attribute__((always_inline)) _Noreturn void
@@ -184,6 +186,7 @@ static void task_init(struct scheduler *s, struct coil_task *task, const struct 
 	task->started = 0;
 	task->check_word = TASK_CHECK_WORD;
 	task->flags = spec->has_handle ? TASK_HAS_HANDLE : 0;
+	task->locks_held = 0;
 	scope_init(&task->own, &spec->group->scope, task, 0);
 	list_init(&task->siblings);
 	list_push_back(&spec->group->tasks, &task->siblings);

@@ -69,7 +69,7 @@ struct coil_task {
 	uint32_t started; /* operations and timers in flight that it started */
 	uint32_t check_word;
 	uint32_t flags;
-	uint32_t reserved;
+	uint32_t locks_held; /* mutexes and the like: who locks unlocks */
 	struct coil_scope own;
 };
 
