@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* The queue that tasks wait in. See waiters.h. */
+#include "sync/waiters.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "task/await.h"
+#include "task/scope.h"
+
+_Static_assert(sizeof(struct coil_waiters) == 40, "growth is a decision");
+
+/* Stands for the loop of what is not to be used any more. */
+static struct coil_loop *const no_loop = (struct coil_loop *)(uintptr_t)-1;
+
+void waiters_bind(struct coil_waiters *waiters, const char *function)
+{
+	struct coil_loop *loop = loop_required(function);
+
+	if (waiters->loop == no_loop)
+		check_misused(function, "used after its deinit");
+	if (waiters->loop)
+		check_misused(function, "it belongs to the loop of another thread, or to one that "
+					"is closed");
+	waiters->loop = loop;
+}
+
+rarely int waiters_refuse(struct coil_task *task)
+{
+	int reason = scope_reason_met(task);
+
+	task_yield(task_scheduler(task), task);
+	return reason;
+}
+
+void waiters_deinit(struct coil_waiters *waiters, const char *function)
+{
+	if (unlikely(waiters->first != NULL))
+		check_misused(function, "%u tasks wait for it", waiters->count);
+	waiters->loop = no_loop;
+}
+
+void waiter_init(struct coil_waiter *waiter, struct coil_task *task,
+		 const struct waiters_kind *kind)
+{
+	future_init(&waiter->future, &task_scheduler(task)->loop.ready, &kind->future);
+	waiter->queue = NULL;
+	waiter->task = task;
+	waiter->result = 0;
+	waiter->want = 0;
+}
+
+void waiters_push(struct coil_waiters *waiters, struct coil_waiter *waiter)
+{
+	check(waiter->queue == NULL);
+	waiter->queue = waiters;
+	waiter->next = NULL;
+	waiter->prev = waiters->last;
+	if (waiters->last)
+		waiters->last->next = waiter;
+	else
+		waiters->first = waiter;
+	waiters->last = waiter;
+	waiters->count++;
+	waiters->waits++;
+}
+
+void waiters_remove(struct coil_waiter *waiter)
+{
+	struct coil_waiters *waiters = waiter->queue;
+
+	check(waiters && waiters->count > 0);
+	*(waiter->prev ? &waiter->prev->next : &waiters->first) = waiter->next;
+	*(waiter->next ? &waiter->next->prev : &waiters->last) = waiter->prev;
+	waiters->count--;
+	waiter->queue = NULL;
+}
+
+void waiters_cancel(struct coil_future *future)
+{
+	struct coil_waiter *waiter = container_of(future, struct coil_waiter, future);
+	const struct waiters_kind *kind =
+		(const struct waiters_kind *)(const void *)future->ops; /* its first member */
+	struct coil_waiters *waiters = waiter->queue;
+
+	waiters_wake(waiter, -ECANCELED);
+	if (kind->left)
+		kind->left(waiters, waiter);
+}
+
+void waiters_wake_all(struct coil_waiters *waiters, int32_t result)
+{
+	while (waiters->first)
+		waiters_wake(waiters->first, result);
+}
+
+int waiter_await(struct coil_waiter *waiter)
+{
+	return task_await(task_scheduler(waiter->task), waiter->task, &waiter->future);
+}
+
+int waiters_await(struct coil_waiters *waiters, struct coil_task *task,
+		  const struct waiters_kind *kind)
+{
+	struct coil_waiter waiter;
+
+	waiter_init(&waiter, task, kind);
+	waiters_push(waiters, &waiter);
+	return waiter_await(&waiter);
+}
+
+int stats_copy(void *ret_stats, const void *stats, size_t bytes)
+{
+	size_t size;
+
+	memcpy(&size, ret_stats, sizeof size);
+	if (size == 0)
+		return -EINVAL;
+	if (size < bytes)
+		bytes = size;
+	if (bytes > sizeof size)
+		memcpy((char *)ret_stats + sizeof size, (const char *)stats + sizeof size,
+		       bytes - sizeof size);
+	return 0;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue in which tasks wait for something of their own loop, and the one place where such a
+ * wait is cancelled. The public rules stand in coil/waiters.h. They are kept like this:
+ *
+ *   - A waiter is a future in the frame of the task that waits, and a link of the queue.
+ *   - Who gives something up takes the first waiter, writes down that the thing is its own, and
+ *     resolves it (waiters_wake). From then on the waiter is in no queue and touches the object no
+ *     more; a cancel finds its future resolved and cannot take anything away.
+ *   - A cancel takes a waiter that is still in the queue out of it and resolves it with -ECANCELED,
+ *     from which the await makes the scope's reason. Who stood behind it may have to be looked at:
+ *     that is the kind's left().
+ *
+ * So the thing is either handed over or not, and there is no third case in which a wake could be
+ * lost. Zeroed memory is an empty queue, which belongs to no loop yet.
+ */
+#ifndef COIL_SYNC_WAITERS_H
+#define COIL_SYNC_WAITERS_H
+
+#include "coil/waiters.h"
+#include "task/task.h"
+
+struct waiters_kind {
+	struct coil_future_ops future;
+	/* @waiter was cancelled and is out of the queue; NULL: nothing is to be done. */
+	void (*left)(struct coil_waiters *waiters, struct coil_waiter *waiter);
+};
+
+#define WAITERS_KIND(name, left_) { { (name), waiters_cancel }, (left_) }
+
+/* In the frame of the task that waits. */
+struct coil_waiter {
+	struct coil_future future;
+	struct coil_waiter *next;
+	struct coil_waiter *prev;
+	struct coil_waiters *queue; /* where it stands */
+	struct coil_task *task;
+	int32_t result;		    /* for who hands something over and does not know what to say */
+	uint32_t want;		    /* the kind's own */
+};
+
+/* The cancel of every kind. */
+void waiters_cancel(struct coil_future *future);
+
+/* Binds @waiters to the calling thread's loop, or stops the program, with words. */
+void waiters_bind(struct coil_waiters *waiters, const char *function);
+
+/* Whoever uses an object says so: it must be of the calling thread's loop. */
+static inline void waiters_use(struct coil_waiters *waiters, const char *function)
+{
+	if (unlikely(waiters->loop != loop_current || !waiters->loop))
+		waiters_bind(waiters, function);
+}
+
+/* The calling task, which may have to wait. */
+static inline struct coil_task *waiters_enter(struct coil_waiters *waiters, const char *function)
+{
+	struct coil_task *task;
+
+	waiters_use(waiters, function);
+	task = scheduler_of(waiters->loop)->current;
+	if (unlikely(!task))
+		task_missing(function);
+	return task;
+}
+
+int waiters_refuse(struct coil_task *task);
+
+/*
+ * What may have to wait begins with it, before it looks at anything. 0; or, in a cancelled scope,
+ * the reason, after a turn: also where there is nothing to wait for, so that a program does not
+ * depend on that, and a loop that is never held up meets its cancel.
+ */
+static inline int waiters_begin(struct coil_task *task)
+{
+	return unlikely(task->scope->effective) ? waiters_refuse(task) : 0;
+}
+
+
+/* Nobody may wait for it. After this the object is not to be used. */
+void waiters_deinit(struct coil_waiters *waiters, const char *function);
+
+void waiter_init(struct coil_waiter *waiter, struct coil_task *task,
+		 const struct waiters_kind *kind);
+
+void waiters_push(struct coil_waiters *waiters, struct coil_waiter *waiter);
+void waiters_remove(struct coil_waiter *waiter);
+
+/* Takes @waiter, which got what it waited for, out of its queue; its wait returns @result, >= 0 or
+ * an error that is no cancellation. */
+static inline void waiters_wake(struct coil_waiter *waiter, int32_t result)
+{
+	waiters_remove(waiter);
+	future_resolve(&waiter->future, result);
+}
+
+void waiters_wake_all(struct coil_waiters *waiters, int32_t result);
+
+/* Suspends until @waiter, in a queue, is woken or cancelled. */
+int waiter_await(struct coil_waiter *waiter);
+
+/* All of it, for kinds that need no more. */
+int waiters_await(struct coil_waiters *waiters, struct coil_task *task,
+		  const struct waiters_kind *kind);
+
+/*
+ * Copies @bytes of counters to a caller who may know fewer of them, or more: both structs begin
+ * with their size. 0, or -EINVAL.
+ */
+int stats_copy(void *ret_stats, const void *stats, size_t bytes);
+
+#endif
