@@ -168,9 +168,11 @@ static void forget_loop_in_child(void)
 	loop_current = NULL;
 }
 
-static void watch_forks(void)
+/* What is done once in a process, however many threads open loops at the same time. */
+static void open_first(void)
 {
 	pthread_atfork(NULL, NULL, forget_loop_in_child);
+	watch_init();
 }
 
 static void *counting_alloc(void *context, size_t bytes)
@@ -238,12 +240,11 @@ const char *loop_refusal(void)
 
 void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_options *options)
 {
-	static pthread_once_t forks_watched = PTHREAD_ONCE_INIT;
+	static pthread_once_t is_first = PTHREAD_ONCE_INIT;
 
 	check(loop_current == NULL);
 	memset(loop, 0, sizeof *loop);
-	pthread_once(&forks_watched, watch_forks);
-	watch_init();
+	pthread_once(&is_first, open_first);
 	count_allocations(loop, options->alloc);
 	loop->driver = driver;
 	loop->opcodes_plain = watch_is_on ? 0 : fallback_opcodes_unneeded(driver);
