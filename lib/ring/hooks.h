@@ -42,6 +42,26 @@ static inline void hooks_entered(void *driver)
 }
 
 /*
+ * Rings are mapped and unmapped by liburing's own system calls, which nobody sees: another thread's
+ * ring may come to lie where one was before. One @key for all rings.
+ */
+static inline void hooks_unmapping_ring(void *key)
+{
+#ifdef HOOKS_TSAN
+	__tsan_release(key);
+#endif
+	(void)key;
+}
+
+static inline void hooks_mapped_ring(void *key)
+{
+#ifdef HOOKS_TSAN
+	__tsan_acquire(key);
+#endif
+	(void)key;
+}
+
+/*
  * Up to 3.19 at least, valgrind does not know that io_uring_enter may block: a thread that sleeps
  * in it keeps all others from running, so that nobody wakes it.
  */
