@@ -29,6 +29,7 @@
 #include "coil/rwlock.h"
 #include "coil/scope.h"
 #include "coil/semaphore.h"
+#include "coil/shared.h"
 #include "coil/sim.h"
 #include "coil/socket.h"
 #include "coil/stats.h"

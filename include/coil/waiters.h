@@ -12,7 +12,7 @@
  *     returns success, the next wait meets the cancellation, and giving up what was got passes it
  *     on. So no wake is lost.
  *   - They live in the caller's memory and belong to the loop that uses them first, until deinit. A
- *     waiter that was woken does not touch them any more.
+ *     waiter that was woken does not touch them any more. From other threads: see coil/shared.h.
  *   - Waiting, waking and cancelling allocate nothing.
  */
 #ifndef COIL_WAITERS_H
