@@ -68,10 +68,12 @@ int coil_future_result(const struct coil_future *future);
  * coil_await - wait for a future
  * @future: of the calling task's loop; an operation or a timer must have been started
  *
- * Suspends the calling task until the future is resolved; returns at once if it is already. Any
- * number of tasks may await one future; they wake in the order in which they came. A cancel is
- * forwarded to operations, timers, combinators and tasks, and the wait goes on until they are
- * done; from a promise the waiter is detached and the promise stays pending.
+ * Suspends the calling task until the future is resolved; returns at once if it is already, but
+ * for the fairness budget: of 128 waits in a row that need not suspend the last one lets a turn
+ * pass (COIL_NO_BUDGET in coil_task_options switches that off). Any number of tasks may await one
+ * future; they wake in the order in which they came. A cancel is forwarded to operations, timers,
+ * combinators and tasks, and the wait goes on until they are done; from a promise the waiter is
+ * detached and the promise stays pending.
  * Return: the future's result; -EDEADLK if it is a task's and would close a ring of tasks that
  * wait for each other; -ECANCELED, -ETIME or another reason if a scope around the call was
  * cancelled.
@@ -82,13 +84,27 @@ int coil_await(struct coil_future *future);
 /**
  * coil_future_then - have a hook fired when a future resolves
  * @future: of the calling thread's loop
- * @hook:   its fire is set; in no list; must live until it has fired
+ * @hook:   its fire is set; in no list; must live until it has fired, or was taken back by
+ *          coil_future_unthen
  *
  * The callback face of futures. Does not suspend. The hook is fired from the ready queue, on the
  * loop's own stack, in a turn after the future was resolved; it must not wait.
  * Since 0.1.
  */
 void coil_future_then(struct coil_future *future, struct coil_hook *hook);
+
+/**
+ * coil_future_unthen - take a hook back before it fires
+ * @future: the one that @hook was given to by coil_future_then
+ * @hook:   perhaps fired already
+ *
+ * Works while the future is pending, and also between its being resolved and the hook's firing.
+ * After it the hook's memory is the caller's own again. Does not suspend. O(hooks that wait or are
+ * ready).
+ * Return: 0; -ENOENT if it has fired, or was never given.
+ * Since 0.1.
+ */
+int coil_future_unthen(struct coil_future *future, struct coil_hook *hook);
 
 #ifdef __cplusplus
 }

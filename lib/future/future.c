@@ -2,6 +2,8 @@
 /* The rare paths of futures; the frequent ones are inline in future.h. */
 #include "future/future.h"
 
+#include <errno.h>
+
 bool hook_queue_remove(struct hook_queue *queue, struct coil_hook *hook)
 {
 	struct coil_hook *previous = NULL;
@@ -20,29 +22,43 @@ bool hook_queue_remove(struct hook_queue *queue, struct coil_hook *hook)
 	return false;
 }
 
+bool ready_try_remove(struct coil_ready *ready, struct coil_hook *hook)
+{
+	return hook_queue_remove(&ready->turn, hook) || hook_queue_remove(&ready->next, hook);
+}
+
 void ready_remove(struct coil_ready *ready, struct coil_hook *hook)
 {
-	bool was_there =
-		hook_queue_remove(&ready->turn, hook) || hook_queue_remove(&ready->next, hook);
+	bool was_there = ready_try_remove(ready, hook);
 
 	check(was_there);
 }
 
-void future_remove_waiter(struct coil_future *future, struct coil_hook *hook)
+bool future_try_remove_waiter(struct coil_future *future, struct coil_hook *hook)
 {
 	struct coil_hook *last = future->waiters;
 	struct coil_hook *previous = last;
 
 	check(future->state == FUTURE_PENDING);
 	check(!(future->flags & FUTURE_COUNTED));
-	check(last != NULL);
+	if (!last)
+		return false;
 	while (previous->next != hook) {
 		previous = previous->next;
-		check(previous != last);
+		if (previous == last)
+			return false;
 	}
 	previous->next = hook->next;
 	if (hook == last)
 		future->waiters = previous == hook ? NULL : previous;
+	return true;
+}
+
+void future_remove_waiter(struct coil_future *future, struct coil_hook *hook)
+{
+	bool was_there = future_try_remove_waiter(future, hook);
+
+	check(was_there);
 }
 
 void countdown_note(struct countdown *countdown, int32_t result)
@@ -78,8 +94,22 @@ int coil_future_result(const struct coil_future *future)
 void coil_future_then(struct coil_future *future, struct coil_hook *hook)
 {
 	check_use(future->state != FUTURE_IDLE, "this future was never started");
+	check_use(!(future->flags & FUTURE_COUNTED),
+		  "this operation is in a gather or a chain, which alone waits for it");
 	if (future_is_resolved(future))
 		ready_push(future->ready, hook);
 	else
 		future_add_waiter(future, hook);
+}
+
+int coil_future_unthen(struct coil_future *future, struct coil_hook *hook)
+{
+	bool was_there = false;
+
+	check_use(future->state != FUTURE_IDLE, "this future was never started");
+	if (future_is_resolved(future))
+		was_there = ready_try_remove(future->ready, hook);
+	else if (!(future->flags & FUTURE_COUNTED))
+		was_there = future_try_remove_waiter(future, hook);
+	return was_there ? 0 : -ENOENT;
 }

@@ -124,7 +124,10 @@ static inline void future_add_waiter(struct coil_future *future, struct coil_hoo
 	future->waiters = hook;
 }
 
-/* Takes @hook out of the waiters of a pending future, where it must be. O(waiters). */
+/* Takes @hook out of the waiters of a pending future; false if it is not there. O(waiters). */
+bool future_try_remove_waiter(struct coil_future *future, struct coil_hook *hook);
+
+/* The same, where it must be. */
 void future_remove_waiter(struct coil_future *future, struct coil_hook *hook);
 
 /* Asks the producer to finish soon. False if it cannot be asked (a promise): the waiter detaches

@@ -60,7 +60,10 @@ static inline bool ready_is_empty(const struct coil_ready *ready)
 	return !ready->turn.first && !ready->next.first;
 }
 
-/* Takes @hook out of the ready queue; it must be there. */
+/* Takes @hook out of the ready queue; false if it is not there. O(n). */
+bool ready_try_remove(struct coil_ready *ready, struct coil_hook *hook);
+
+/* The same, where it must be. */
 void ready_remove(struct coil_ready *ready, struct coil_hook *hook);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "future/future.h"
 
+#include <errno.h>
+
 #include "future/notes.h"
 #include "support/test.h"
 
@@ -189,14 +191,55 @@ TEST_SIGNAL(future, a_resolved_one_is_not_cancelled, SIGABRT, "future->state == 
 	future_cancel(&future);
 }
 
-TEST_SIGNAL(future, a_stranger_cannot_leave, SIGABRT, "previous != last")
+TEST_SIGNAL(future, a_stranger_cannot_leave, SIGABRT, "was_there")
 {
 	set_up(3);
 	future_remove_waiter(&future, note(4));
 }
 
-TEST_SIGNAL(future, nobody_can_leave_where_nobody_waits, SIGABRT, "last != NULL")
+TEST_SIGNAL(future, nobody_can_leave_where_nobody_waits, SIGABRT, "was_there")
 {
 	set_up(0);
 	future_remove_waiter(&future, note(1));
+}
+
+TEST(future, unthen_takes_a_hook_back_while_pending_and_while_ready_and_tells_if_it_has_fired)
+{
+	set_up(0);
+	for (int id = 1; id <= 3; id++)
+		coil_future_then(&future, note(id));
+	EXPECT_EQ(coil_future_unthen(&future, note(2)), 0);
+	EXPECT_EQ(coil_future_unthen(&future, note(2)), -ENOENT);
+	EXPECT_EQ(coil_future_unthen(&future, note(4)), -ENOENT);
+	future_resolve(&future, 0);
+	EXPECT_EQ(coil_future_unthen(&future, note(3)), 0);
+	coil_future_then(&future, note(5));
+	EXPECT_EQ(fire_all(&ready.next), 15);
+	EXPECT_EQ(coil_future_unthen(&future, note(1)), -ENOENT);
+}
+
+TEST(future, unthen_of_one_that_nobody_waits_for_finds_nothing)
+{
+	set_up(0);
+	EXPECT_EQ(coil_future_unthen(&future, note(1)), -ENOENT);
+	coil_future_then(&future, note(1));
+	EXPECT_EQ(coil_future_unthen(&future, note(1)), 0);
+	EXPECT(!future.waiters);
+}
+
+TEST_SIGNAL(future, unthen_of_one_that_was_never_started, SIGABRT, "this future was never started")
+{
+	set_up(0);
+	future.state = FUTURE_IDLE;
+	coil_future_unthen(&future, note(1));
+}
+
+TEST_SIGNAL(future, then_on_one_that_is_counted, SIGABRT, "is in a gather or a chain")
+{
+	struct countdown countdown;
+
+	set_up(0);
+	countdown_init(&countdown, &ready, &cancellable, 1);
+	future_count(&future, &countdown);
+	coil_future_then(&future, note(1));
 }
