@@ -15,6 +15,7 @@
 #include "coil/future.h"
 #include "coil/group.h"
 #include "coil/limiter.h"
+#include "coil/local.h"
 #include "coil/loop.h"
 #include "coil/mutex.h"
 #include "coil/net.h"

@@ -27,6 +27,20 @@ struct coil_task_options {
 	size_t arg_bytes;	  /* > 0: so many bytes at @arg are copied onto the task's stack */
 	struct coil_group *group; /* default: the innermost open group, else coil_run's own */
 	const char *place;	  /* where it is spawned; the macros below fill it in */
+	int flags;		  /* enum coil_task_flags */
+	int priority;		  /* enum coil_priority */
+};
+
+enum coil_task_flags {
+	COIL_EAGER = 1 << 0,	    /* run at once, until it suspends: see coil_spawn_eager */
+	COIL_NO_BUDGET = 1 << 1,    /* waits that need not suspend never do: see coil_await */
+	COIL_FRESH_LOCALS = 1 << 2  /* inherits no task locals */
+};
+
+enum coil_priority {
+	COIL_PRIORITY_INHERIT,	  /* its spawner's; normal outside of a task */
+	COIL_PRIORITY_NORMAL,
+	COIL_PRIORITY_BACKGROUND  /* runs when no normal task is ready, and now and then */
 };
 
 #define COIL_STRING_2(text) #text
@@ -68,12 +82,44 @@ struct coil_task *coil_spawn_at(const char *place, int (*entry)(void *arg), void
 #define coil_spawn(entry, arg) coil_spawn_at(COIL_PLACE, entry, arg)
 
 /**
+ * coil_spawn_eager - start a task, and run it until it suspends for the first time
+ * @entry: as coil_spawn; begins at once, on its own stack
+ * @arg:   as coil_spawn
+ *
+ * The calling task goes on, ahead of all that is ready, when the new one suspends or ends; one that
+ * ends at once never queues. Its side effects are seen before this returns, unlike coil_spawn's.
+ * Called outside of a task (in a hook, or before a loop's first step), as coil_spawn. Does not
+ * suspend.
+ * Return: as coil_spawn.
+ * Since 0.1. See asyncio.eager_task_factory of Python.
+ */
+struct coil_task *coil_spawn_eager(int (*entry)(void *arg), void *arg);
+
+/**
+ * coil_spawn_eager_at - coil_spawn_eager with the place of the call, for reports
+ */
+struct coil_task *coil_spawn_eager_at(const char *place, int (*entry)(void *arg), void *arg);
+#define coil_spawn_eager(entry, arg) coil_spawn_eager_at(COIL_PLACE, entry, arg)
+
+/**
+ * coil_go_with - coil_go with options
+ * @options: as coil_spawn_with
+ * @entry:   as coil_spawn
+ * @arg:     as coil_spawn_with
+ *
+ * The task has no handle and is freed when it ends. Suspends while the group's limit is reached.
+ * Return: 0; -EINVAL if options are out of bounds; else as coil_go.
+ * Since 0.1.
+ */
+int coil_go_with(const struct coil_task_options *options, int (*entry)(void *arg), void *arg);
+
+/**
  * coil_join - wait for a task to end, and free it
  * @task: from coil_spawn, not joined yet; NULL gives -ENOMEM, as from a spawn that failed
  *
- * Suspends unless the task has ended already (then it works in a cancelled scope, too). A cancel
- * of the caller is passed on to the task, and the join goes on until it has ended. One join per
- * task; others use coil_task_future.
+ * Suspends unless the task has ended already (then it works in a cancelled scope, too, and counts
+ * for the budget of coil_await). A cancel of the caller is passed on to the task, and the join goes
+ * on until it has ended. One join per task; others use coil_task_future.
  * Return: the task's result; if the caller was cancelled and the task ended so, the caller's
  * reason; -EDEADLK if the join would close a ring of tasks that wait for each other (the task is
  * not freed then); -ENOMEM.
@@ -147,6 +193,29 @@ void coil_task_set_name(struct coil_task *task, const char *name);
  * Since 0.1.
  */
 uint64_t coil_task_id(const struct coil_task *task);
+
+/**
+ * coil_task_set_priority - let a task run before others, or after
+ * @task:     not joined yet, of this loop
+ * @priority: COIL_PRIORITY_NORMAL or COIL_PRIORITY_BACKGROUND; else misuse
+ *
+ * A background task runs when no normal task is ready and the kernel has nothing for this loop. It
+ * is not starved: while normal tasks are ready without a pause one background task runs in each
+ * turn, at most one after 64 of theirs. It is never interrupted: its steps should be short. What a
+ * task holds, a lock for example, keeps the task's priority. Tasks that it spawns inherit it. Does
+ * not suspend.
+ * Since 0.1.
+ */
+void coil_task_set_priority(struct coil_task *task, int priority);
+
+/**
+ * coil_task_priority - the class of a task
+ * @task: not joined yet
+ *
+ * Return: COIL_PRIORITY_NORMAL or COIL_PRIORITY_BACKGROUND.
+ * Since 0.1.
+ */
+int coil_task_priority(const struct coil_task *task);
 
 /**
  * coil_task_future - the future that resolves with a task's result

@@ -140,13 +140,18 @@ struct coil_hook *loop_wait_for_next(struct coil_loop *loop)
 	return loop_next(loop);
 }
 
+void loop_glance(struct coil_loop *loop)
+{
+	ring_reap(&loop->ring);
+	inbox_drain(loop);
+	timers_expire(loop);
+}
+
 bool loop_open_turn_slow(struct coil_loop *loop)
 {
 	if (!loop->ready.next.first || loop_enter_is_due(loop) || enter_is_overdue(loop))
 		return false;
-	ring_reap(&loop->ring);
-	inbox_drain(loop);
-	timers_expire(loop);
+	loop_glance(loop);
 	loop_begin_turn(loop);
 	return true;
 }

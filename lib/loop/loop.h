@@ -174,6 +174,9 @@ static inline void loop_begin_turn(struct coil_loop *loop)
 	loop->ready.next.first = NULL;
 }
 
+/* What came in without an enter: completions, messages, deadlines. Runs nobody's code. */
+void loop_glance(struct coil_loop *loop);
+
 bool loop_open_turn_slow(struct coil_loop *loop);
 
 /*

@@ -22,6 +22,7 @@ wait_for(struct scheduler *s, struct coil_task *task, struct coil_future *future
 		task_park(s, task);
 	} while (unlikely(future_is_pending(future) && task->awaits == future));
 	task->awaits = NULL;
+	task->budget = TASK_BUDGET;
 }
 
 void task_wait_to_the_end(struct scheduler *s, struct coil_task *task, struct coil_future *future)
@@ -37,11 +38,20 @@ static inline __attribute__((always_inline)) void yield(struct scheduler *s,
 {
 	ready_push(&s->loop.ready, &task->hook);
 	task_park(s, task);
+	task->budget = TASK_BUDGET;
 }
 
 void task_yield(struct scheduler *s, struct coil_task *task)
 {
 	yield(s, task);
+}
+
+rarely void task_budget_spent(struct scheduler *s, struct coil_task *task)
+{
+	if (task->flags & TASK_NO_BUDGET)
+		task->budget = TASK_BUDGET;
+	else
+		task_yield(s, task);
 }
 
 void task_meet_cancel(struct coil_task *task)
@@ -82,8 +92,12 @@ static int await_cancelled(struct scheduler *s, struct coil_task *task, struct c
 static inline __attribute__((always_inline)) int await(struct scheduler *s, struct coil_task *task,
 							struct coil_future *future)
 {
-	if (future_is_resolved(future))
-		return future->result;
+	if (future_is_resolved(future)) {
+		int result = future->result; /* its owner may free it while others run */
+
+		task_pay(s, task);
+		return result;
+	}
 	if (unlikely(task->scope->effective))
 		return await_cancelled(s, task, future);
 	wait_for(s, task, future);

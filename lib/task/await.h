@@ -27,6 +27,19 @@ void task_wait_to_the_end(struct scheduler *s, struct coil_task *task, struct co
 /* Exactly one turn. */
 void task_yield(struct scheduler *s, struct coil_task *task);
 
+/* A wait that has completed without suspending too often in a row: yields one turn. */
+void task_budget_spent(struct scheduler *s, struct coil_task *task);
+
+/*
+ * To be called by every wait that completes without suspending, whoever offers it, with the result
+ * in hand: other tasks may run here.
+ */
+static inline void task_pay(struct scheduler *s, struct coil_task *task)
+{
+	if (unlikely(--task->budget == 0))
+		task_budget_spent(s, task);
+}
+
 /* Makes a task that waits meet its scope's cancellation. Called when that has changed. */
 void task_meet_cancel(struct coil_task *task);
 

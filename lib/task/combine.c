@@ -482,10 +482,11 @@ int coil_as_completed_next(struct coil_as_completed *walk)
 	struct coil_task *task = task_required(__func__);
 	struct scheduler *s = task_scheduler(task);
 	struct coil_combine_node *node;
+	bool has_waited = !walk->first_done;
 
 	if (walk->taken == walk->n)
 		return -ENOENT;
-	if (!walk->first_done) {
+	if (has_waited) {
 		int rc;
 
 		future_init(&walk->arrival, &s->loop.ready, &wait_ops);
@@ -499,6 +500,8 @@ int coil_as_completed_next(struct coil_as_completed *walk)
 	if (!walk->first_done)
 		walk->last_done = &walk->first_done;
 	walk->taken++;
+	if (!has_waited)
+		task_pay(s, task);
 	return (int)node->index;
 }
 

@@ -10,6 +10,7 @@
 #include "loop/timers.h"
 #include "task/error.h"
 #include "task/group.h"
+#include "task/priority.h"
 #include "task/run.h"
 #include "task/scope.h"
 #include "task/signals.h"
@@ -146,6 +147,7 @@ int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
 	check(rc == 0);
 	coro_init_thread(&s->main);
 	group_init_root(s);
+	background_init(s);
 	sigpipe_block(s);
 	check_describe_caller = describe_caller;
 	if (!(options->off & COIL_NO_OVERFLOW))

@@ -9,6 +9,8 @@
 #include "task/await.h"
 #include "task/error.h"
 #include "task/group.h"
+#include "task/local.h"
+#include "task/priority.h"
 #include "task/scope.h"
 #include "task/task.h"
 
@@ -142,9 +144,14 @@ task_end(struct scheduler *s, struct coil_task *task, int result)
 static void task_body(void *arg)
 {
 	struct coil_task *task = arg;
+	struct scheduler *s = task_scheduler(task);
+	int result;
 
 	task->flags |= TASK_HAS_RUN;
-	task_end(task_scheduler(task), task, task->entry(task->arg));
+	result = task->entry(task->arg);
+	if (unlikely(task->locals))
+		locals_end(s, task);
+	task_end(s, task, result);
 }
 
 /* -- Spawn ---------------------------------------------------------------------------------------
@@ -187,19 +194,55 @@ static void task_init(struct scheduler *s, struct coil_task *task, const struct 
 	task->check_word = TASK_CHECK_WORD;
 	task->flags = spec->has_handle ? TASK_HAS_HANDLE : 0;
 	task->locks_held = 0;
+	task->budget = TASK_BUDGET;
+	task->locals = NULL;
 	scope_init(&task->own, &spec->group->scope, task, 0);
 	list_init(&task->siblings);
 	list_push_back(&spec->group->tasks, &task->siblings);
 }
 
+/* What a task has from the one that spawns it, unless its options say otherwise. */
+static void inherit(struct coil_task *task, const struct coil_task *parent,
+		    const struct coil_task_options *options)
+{
+	if (parent->locals && !(options && options->flags & COIL_FRESH_LOCALS))
+		task->locals = locals_share(parent->locals);
+	if (parent->flags & TASK_BACKGROUND)
+		priority_set(task, COIL_PRIORITY_BACKGROUND);
+}
+
+static void apply_options(struct coil_task *task, const struct coil_task_options *options)
+{
+	if (options->flags & COIL_NO_BUDGET)
+		task->flags |= TASK_NO_BUDGET;
+	if (options->priority)
+		priority_set(task, options->priority);
+}
+
+/*
+ * The new task's first step, at once. The one that spawns it waits at the head of the ready queue:
+ * whatever parks or ends next hands over to it.
+ */
+static void run_at_once(struct scheduler *s, struct coil_task *self, struct coil_task *task)
+{
+	self->hook.fire = task_fire; /* nobody comes between, also if it is in the background */
+	loop_unnext(&s->loop, &self->hook);
+	s->current = task;
+	s->switches++;
+	coro_switch(&self->coro, &task->coro);
+	priority_choose_hook(self);
+}
+
 struct coil_task *task_new(struct scheduler *s, const struct task_spec *spec)
 {
+	const struct coil_task_options *options = spec->options;
+	struct coil_task *parent = s->current;
 	struct coil_task *task;
 	struct stack *stack;
 	void *top;
 
 	task_reap_ended(s);
-	stack = stack_acquire(&s->stacks, spec->options ? spec->options->stack_bytes : 0);
+	stack = stack_acquire(&s->stacks, options ? options->stack_bytes : 0);
 
 	if (unlikely(!stack)) {
 		error_explain_stacks(s);
@@ -209,11 +252,18 @@ struct coil_task *task_new(struct scheduler *s, const struct task_spec *spec)
 	top = task;
 	task->stack = stack;
 	task_init(s, task, spec);
-	if (spec->options && spec->options->arg_bytes)
-		top = task->arg = place_arg(task, spec->options, spec->arg);
+	if (options && options->arg_bytes)
+		top = task->arg = place_arg(task, options, spec->arg);
 	coro_init(&task->coro, stack_low(stack), top, task_body, task);
 	s->alive++;
-	ready_push(&s->loop.ready, &task->hook);
+	if (unlikely(parent && (parent->locals || parent->flags & TASK_BACKGROUND)))
+		inherit(task, parent, options);
+	if (options)
+		apply_options(task, options);
+	if (parent && options && options->flags & COIL_EAGER)
+		run_at_once(s, parent, task);
+	else
+		ready_push(&s->loop.ready, &task->hook);
 	return task;
 }
 
@@ -245,9 +295,24 @@ struct coil_task *(coil_spawn)(int (*entry)(void *arg), void *arg)
 	return coil_spawn_at(NULL, entry, arg);
 }
 
+struct coil_task *coil_spawn_eager_at(const char *place, int (*entry)(void *arg), void *arg)
+{
+	static const struct coil_task_options eager = { .size = sizeof eager, .flags = COIL_EAGER };
+	struct scheduler *s = scheduler_required("coil_spawn_eager");
+	struct task_spec spec = { .options = &eager, .group = group_default(s), .entry = entry,
+				  .arg = arg, .place = place };
+
+	return spawn(s, &spec);
+}
+
+struct coil_task *(coil_spawn_eager)(int (*entry)(void *arg), void *arg)
+{
+	return coil_spawn_eager_at(NULL, entry, arg);
+}
+
 /* What a caller built against an older, shorter struct left out is zero. */
-static bool read_options(const struct coil_task_options *given,
-			 struct coil_task_options *ret_options)
+bool task_read_options(const struct coil_task_options *given,
+		       struct coil_task_options *ret_options)
 {
 	size_t bytes = given->size < sizeof *ret_options ? given->size : sizeof *ret_options;
 	size_t stack_bytes;
@@ -259,6 +324,14 @@ static bool read_options(const struct coil_task_options *given,
 		error_explain("coil_task_options: stack_bytes is %zu: it has to be 16 KiB to 1 "
 			      "GiB, and size set",
 			      stack_bytes);
+		return false;
+	}
+	if (ret_options->flags & ~(COIL_EAGER | COIL_NO_BUDGET | COIL_FRESH_LOCALS) ||
+	    ret_options->priority < COIL_PRIORITY_INHERIT ||
+	    ret_options->priority > COIL_PRIORITY_BACKGROUND) {
+		error_explain("coil_task_options: flags are %#x and priority is %d: they have to "
+			      "be of enum coil_task_flags and enum coil_priority",
+			      (unsigned)ret_options->flags, ret_options->priority);
 		return false;
 	}
 	if (ret_options->arg_bytes > stack_bytes / 4) {
@@ -277,7 +350,7 @@ struct coil_task *coil_spawn_with(const struct coil_task_options *options, int (
 	struct coil_task_options read;
 	struct task_spec spec = { .options = &read, .entry = entry, .arg = arg };
 
-	if (!read_options(options, &read))
+	if (!task_read_options(options, &read))
 		return NULL;
 	spec.group = read.group ? read.group : group_default(s);
 	spec.place = read.place;
@@ -383,6 +456,7 @@ int coil_join(struct coil_task *task)
 {
 	struct coil_task *self = task_required(__func__);
 	struct scheduler *s = task_scheduler(self);
+	bool has_waited;
 	int rc;
 
 	if (!task)
@@ -394,12 +468,12 @@ int coil_join(struct coil_task *task)
 	check_use(task->flags & TASK_HAS_HANDLE, "this task came from coil_go and has no handle");
 	check_use(!(task->flags & TASK_JOINED),
 		  "this task is being joined already: others use coil_task_future");
-	if (future_is_resolved(&task->future))
-		rc = task->future.result;
-	else
-		rc = join_pending(s, self, task);
+	has_waited = !future_is_resolved(&task->future);
+	rc = has_waited ? join_pending(s, self, task) : task->future.result;
 	if (future_is_resolved(&task->future))
 		task_free(task);
+	if (!has_waited)
+		task_pay(s, self);
 	return rc;
 }
 

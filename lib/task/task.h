@@ -39,8 +39,13 @@ enum task_flag {
 	TASK_JOINED = 1 << 2,	  /* somebody joins it */
 	TASK_ASKED = 1 << 3,	 /* what it awaits was asked to finish soon, or must not be asked */
 	TASK_LOOKED_AT = 1 << 4, /* somebody looked at its result */
-	TASK_IN_GROUP_LIST = 1 << 5
+	TASK_IN_GROUP_LIST = 1 << 5,
+	TASK_BACKGROUND = 1 << 6, /* runs when no other task is ready; see priority.h */
+	TASK_NO_BUDGET = 1 << 7	  /* its waits may go on without suspending for ever */
 };
+
+/* Waits in a row that complete without suspending; the last one yields. */
+#define TASK_BUDGET 128u
 
 /* Idle stacks that keep all their pages. */
 #define STACKS_KEPT 1024u
@@ -49,6 +54,7 @@ enum task_flag {
 #define TASK_CHECK_FREED 0xdeadc0deu
 
 struct handshake;
+struct local_table;
 
 struct coil_task {
 	struct coil_future future;
@@ -56,6 +62,9 @@ struct coil_task {
 	struct coil_future *awaits;
 	struct coil_scope *scope; /* the innermost one */
 	struct coro coro;
+	uint32_t flags;
+	uint32_t budget;	   /* waits that may still complete without suspending */
+	struct local_table *locals;
 	struct coil_group *groups; /* open ones, innermost first */
 	struct coil_group *group;  /* the one it belongs to */
 	struct coil_list siblings;
@@ -68,7 +77,6 @@ struct coil_task {
 	uint64_t id;
 	uint32_t started; /* operations and timers in flight that it started */
 	uint32_t check_word;
-	uint32_t flags;
 	uint32_t locks_held; /* mutexes and the like: who locks unlocks */
 	struct coil_scope own;
 };
@@ -76,6 +84,14 @@ struct coil_task {
 #ifndef HOOKS_SWITCH
 _Static_assert(sizeof(struct coil_task) <= 320, "a task shares one page with its sleeping frames");
 #endif
+
+/* Tasks in the background that are ready; see priority.h. */
+struct background {
+	struct hook_queue queue;
+	struct coil_hook pump; /* in the ready queue while the queue has somebody */
+	bool pump_is_ready;
+	uint64_t served; /* hooks fired when the last one was let run */
+};
 
 /* One loop with tasks. The loop is the first member: the two are one object. */
 struct scheduler {
@@ -100,6 +116,8 @@ struct scheduler {
 	struct coil_hook stuck;
 	struct hook_queue quarantine;
 	uint32_t quarantine_count;
+	struct background background;
+	uint64_t local_swaps; /* so many so far */
 };
 
 static inline struct scheduler *scheduler_of(struct coil_loop *loop)
@@ -131,7 +149,7 @@ static inline struct scheduler *task_scheduler(const struct coil_task *task)
 
 enum task_state task_state(const struct coil_task *task);
 
-/* The hook of every task: resumes it, on the loop's own stack. */
+/* The hook of every task but those in the background: resumes it, on the loop's own stack. */
 void task_fire(struct coil_hook *hook);
 
 /* Whatever stands behind coil_spawn and coil_go. @slot_is_taken: the group's limit has been seen
@@ -145,6 +163,11 @@ struct task_spec {
 	struct handshake *handshake;
 	bool has_handle;
 };
+
+/* Reads what a caller gave, which may be an older, shorter struct. False with the words in
+ * coil_last_error(). */
+bool task_read_options(const struct coil_task_options *given,
+		       struct coil_task_options *ret_options);
 
 struct coil_task *task_new(struct scheduler *s, const struct task_spec *spec);
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Task locals. A task has a pointer to a table of cells, NULL as long as it has no values; a spawn
+ * shares the table, the first set afterwards copies it. Cells, too, are shared and counted: a value
+ * is destroyed with its last cell.
+ */
+#ifndef COIL_TASK_LOCAL_H
+#define COIL_TASK_LOCAL_H
+
+#include "coil/local.h"
+#include "task/task.h"
+
+struct local_table;
+
+/* Another owner of @table, which may be NULL; gives it back with locals_drop. */
+struct local_table *locals_share(struct local_table *table);
+
+/* Gives a table back, which may be NULL. Runs destructors. */
+void locals_drop(struct scheduler *s, struct local_table *table);
+
+/* At the end of a task that has locals; on its own stack. */
+void locals_end(struct scheduler *s, struct coil_task *task);
+
+#endif
