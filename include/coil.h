@@ -26,6 +26,7 @@
 #include "coil/path.h"
 #include "coil/process.h"
 #include "coil/promise.h"
+#include "coil/rate.h"
 #include "coil/run.h"
 #include "coil/rwlock.h"
 #include "coil/scope.h"
