@@ -17,6 +17,7 @@
 #include "coil/limiter.h"
 #include "coil/local.h"
 #include "coil/loop.h"
+#include "coil/map.h"
 #include "coil/mutex.h"
 #include "coil/net.h"
 #include "coil/node.h"
