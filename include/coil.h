@@ -14,6 +14,8 @@
 #include "coil/futex.h"
 #include "coil/future.h"
 #include "coil/group.h"
+#include "coil/key.h"
+#include "coil/keyed_group.h"
 #include "coil/limiter.h"
 #include "coil/local.h"
 #include "coil/loop.h"

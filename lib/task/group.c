@@ -185,23 +185,37 @@ void coil_group_cancel(struct coil_group *group)
 	scope_cancel(s, &group->scope, -ECANCELED, "its group was cancelled");
 }
 
-int coil_group_close(struct coil_group *group)
+void group_check_closable(const struct coil_group *group, const struct coil_task *task,
+			  const char *function)
 {
-	struct coil_task *task = task_required(__func__);
-	struct scheduler *s = task_scheduler(task);
+	group_check_open(group, function);
+	if (unlikely(group->scope.task != task))
+		check_misused(function, "this group belongs to another task");
+	if (unlikely(task->scope != &group->scope))
+		check_misused(function, "a scope is open inside this group: close it first");
+	if (unlikely(task->started > group->scope.started))
+		check_misused(function,
+			      "%u operations or timers that were started in this group are still "
+			      "in flight",
+			      task->started - group->scope.started);
+}
 
-	group_check_open(group, __func__);
-	check_use(group->scope.task == task, "this group belongs to another task");
-	check_use(task->scope == &group->scope,
-		  "a scope is open inside this group: close it first");
-	check_use(task->started <= group->scope.started,
-		  "%u operations or timers that were started in this group are still in flight",
-		  task->started - group->scope.started);
+void group_wait(struct scheduler *s, struct coil_task *task, struct coil_group *group)
+{
 	group->flags |= GROUP_CLOSING;
 	while (group->alive > 0) {
 		future_init(&group->idle, &s->loop.ready, &idle_ops);
 		task_wait_to_the_end(s, task, &group->idle);
 	}
+}
+
+int coil_group_close(struct coil_group *group)
+{
+	struct coil_task *task = task_required(__func__);
+	struct scheduler *s = task_scheduler(task);
+
+	group_check_closable(group, task, __func__);
+	group_wait(s, task, group);
 	group_free_ended(group);
 	check(task->groups == group);
 	task->groups = group->outer;

@@ -34,6 +34,12 @@ void group_note_end(struct scheduler *s, struct coil_task *child, int result);
 /* Frees what is left in @group after its tasks have ended. */
 void group_free_ended(struct coil_group *group);
 
+/* The first half of coil_group_close: waits until no child is alive. */
+void group_wait(struct scheduler *s, struct coil_task *task, struct coil_group *group);
+
+/* Otherwise the program stops, with words. */
+void group_check_closable(const struct coil_group *group, const struct coil_task *task,
+			  const char *function);
 void group_check_open(const struct coil_group *group, const char *function);
 
 #endif
