@@ -11,6 +11,7 @@
 #include "coil/error.h"
 #include "coil/event.h"
 #include "coil/file.h"
+#include "coil/flight.h"
 #include "coil/futex.h"
 #include "coil/future.h"
 #include "coil/group.h"
