@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * semantics.md A8: where Coil departs from asyncio, row by row. Row 6 (Process.wait) belongs to the
+ * issue on processes.
+ */
+#include "rules/child.h"
+
+static int ignores_errors(void *count)
+{
+	for (int i = 0; i < 5; i++)
+		if (coil_sleep(COIL_FOREVER) == -ECANCELED)
+			++*(int *)count;
+	return coil_cancelling();
+}
+
+/* asyncio throws a cancel once. */
+IN_TASK(rules, a8_1_a_cancel_lasts_until_the_scope_is_left)
+{
+	int count = 0;
+	struct coil_task *task = coil_spawn(ignores_errors, &count);
+	struct coil_scope scope;
+
+	coil_yield();
+	coil_cancel(task);
+	EXPECT_EQ(coil_join(task), -ECANCELED);
+	EXPECT_EQ(count, 5);
+	coil_scope_open(&scope);
+	coil_scope_cancel(&scope, -ECANCELED, NULL);
+	EXPECT_EQ(coil_yield(), -ECANCELED);
+	EXPECT_EQ(coil_yield(), -ECANCELED);
+	EXPECT_EQ(coil_scope_close(&scope), -ECANCELED);
+	EXPECT_EQ(coil_yield(), 0);
+}
+
+struct canceller {
+	struct coil_hook hook;
+	struct coil_task *task;
+};
+
+static void cancel_now(struct coil_hook *hook)
+{
+	coil_cancel(((struct canceller *)(void *)hook)->task);
+}
+
+static int receives_and_waits(void *op)
+{
+	int rc = coil_op_await(op);
+
+	EXPECT_EQ(coil_yield(), -ECANCELED);
+	return rc;
+}
+
+/* asyncio drops a result that is there when the cancel or the timeout comes. */
+IN_TASK(rules, a8_2_completion_wins)
+{
+	struct canceller canceller = { .hook.fire = cancel_now };
+	struct coil_op op;
+	char byte = 0;
+	int fds[2];
+
+	rig_pair(fds);
+	op = coil_op_recv(fds[0], &byte, 1, 0);
+	coil_op_start(&op);
+	coil_future_then(&op.future, &canceller.hook); /* after the end, before the task runs */
+	canceller.task = coil_spawn(receives_and_waits, &op);
+	coil_yield();
+	EXPECT_EQ(write(fds[1], "!", 1), 1);
+	EXPECT_EQ(coil_join(canceller.task), 1);
+	EXPECT_EQ(byte, '!');
+	rig_close(fds);
+}
+
+static int releases_and_returns(void *memory)
+{
+	free(memory);
+	return 14;
+}
+
+/* asyncio: never runs; a value is dropped. */
+IN_TASK(rules, a8_3_a_body_that_is_cancelled_before_its_first_step_runs_and_its_value_is_kept)
+{
+	struct coil_task *task = coil_spawn(releases_and_returns, malloc(1));
+
+	coil_cancel(task);
+	EXPECT_EQ(coil_join(task), 14);
+}
+
+static int ends;
+
+static int ends_later(void *arg)
+{
+	(void)arg;
+	coil_sleep(1 * COIL_MSEC);
+	ends++;
+	return 0;
+}
+
+/* asyncio's tasks may vanish. */
+IN_TASK(rules, a8_4_tasks_are_held_until_they_are_done)
+{
+	ends = 0;
+	for (int i = 0; i < 20; i++)
+		EXPECT(coil_spawn(ends_later, NULL));
+	coil_sleep(10 * COIL_MSEC);
+	EXPECT_EQ(ends, 20);
+}
+
+static int terminates_itself(void *arg)
+{
+	(void)arg;
+	raise(SIGTERM);
+	EXPECT_EQ(coil_sleep(5 * COIL_SEC), -ECANCELED);
+	return 15;
+}
+
+/* asyncio does not handle it. */
+TEST(rules, a8_5_sigterm_ends_the_program_gracefully)
+{
+	EXPECT_EQ(coil_run(terminates_itself, NULL), 15);
+}
+
+/* As in asyncio since 3.14. */
+TEST(rules, a8_7_there_is_a_loop_only_inside_of_a_running_one)
+{
+	EXPECT_EQ(coil_loop_current(), NULL);
+	EXPECT_EQ(coil_self(), NULL);
+	EXPECT_EQ(rig_run(rig_return, WORD(1)), 1);
+	EXPECT_EQ(coil_loop_current(), NULL);
+}
