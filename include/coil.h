@@ -5,6 +5,7 @@
 
 #include "coil/alloc.h"
 #include "coil/barrier.h"
+#include "coil/call.h"
 #include "coil/combine.h"
 #include "coil/completion.h"
 #include "coil/cond.h"
@@ -28,6 +29,7 @@
 #include "coil/op.h"
 #include "coil/ops.h"
 #include "coil/path.h"
+#include "coil/pool.h"
 #include "coil/process.h"
 #include "coil/promise.h"
 #include "coil/rate.h"
@@ -46,5 +48,6 @@
 #include "coil/timer.h"
 #include "coil/wait_group.h"
 #include "coil/waiters.h"
+#include "coil/work.h"
 
 #endif

@@ -3,10 +3,13 @@
 #include "ring/calls.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -127,6 +130,34 @@ static int call_fcntl(int fd, int command, int argument)
 	return call_result(fcntl(fd, command, argument));
 }
 
+static int call_cpu_count(void)
+{
+	cpu_set_t cpus;
+	long online;
+
+	if (sched_getaffinity(0, sizeof cpus, &cpus) == 0)
+		return CPU_COUNT(&cpus);
+	online = sysconf(_SC_NPROCESSORS_ONLN); /* more than fit the set */
+	return online > 0 ? (int)online : 1;
+}
+
+static int call_wait_word(const uint32_t *word, uint32_t value, int64_t timeout_ns)
+{
+	struct timespec timeout = {
+		.tv_sec = timeout_ns / CLOCK_SECOND,
+		.tv_nsec = timeout_ns % CLOCK_SECOND,
+	};
+
+	return call_result(syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value,
+				   timeout_ns == DRIVER_FOREVER ? NULL : &timeout, NULL, 0));
+}
+
+/* A private futex is known by its address alone: the memory is not touched. */
+static void call_wake_word(const uint32_t *word, int count)
+{
+	(void)call_result(syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0));
+}
+
 /*
  * EAI_SYSTEM hides a file or socket that could not be had: -EIO, as any other trouble on the way.
  */
@@ -206,5 +237,8 @@ const struct driver_calls calls_kernel = {
 	.sigpending = call_sigpending,
 	.sigtake = call_sigtake,
 	.fcntl = call_fcntl,
+	.cpu_count = call_cpu_count,
+	.wait_word = call_wait_word,
+	.wake_word = call_wake_word,
 	.resolve = call_resolve,
 };

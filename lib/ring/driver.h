@@ -82,6 +82,15 @@ struct driver_calls {
 	int (*sigpending)(sigset_t *set);
 	int (*sigtake)(const sigset_t *set);	/* a pending signal of @set, or -EAGAIN */
 	int (*fcntl)(int fd, int command, int argument);
+	int (*cpu_count)(void);	/* that this thread may run on, at least 1 */
+	/*
+	 * Blocks while *@word is @value, for @timeout_ns at most (DRIVER_FOREVER). 0: woken,
+	 * perhaps in vain; -EAGAIN: it is something else; -ETIMEDOUT; -EINTR; -EOPNOTSUPP, whatever
+	 * is passed: nobody can block here, what runs elsewhere runs on the loop's own thread.
+	 */
+	int (*wait_word)(const uint32_t *word, uint32_t value, int64_t timeout_ns);
+	/* Wakes up to @count of who blocks on @word, which need not exist any more. */
+	void (*wake_word)(const uint32_t *word, int count);
 	/*
 	 * getaddrinfo's own error codes are mapped: -ENOENT (no such name), -EAGAIN, -ENOMEM, -EIO.
 	 * Blocks.

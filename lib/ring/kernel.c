@@ -212,6 +212,7 @@ static void *helper_main(void *arg)
 	struct helper helper = *(struct helper *)arg;
 
 	alloc_free(&alloc_libc, arg, sizeof helper);
+	pthread_setname_np(pthread_self(), "coil-work");
 	helper.body(helper.arg);
 	return NULL;
 }

@@ -252,6 +252,20 @@ static int go(const char *function, struct coil_group *group, const struct task_
 	return -ENOMEM;
 }
 
+struct coil_task *group_spawn_root(struct scheduler *s, const struct task_spec *given)
+{
+	struct task_spec spec = *given;
+	struct coil_task *task;
+
+	/* Not group_take_slot: the outermost group has no limit. */
+	spec.group = &s->root;
+	s->root.alive++;
+	task = task_new(s, &spec);
+	if (!task)
+		group_give_slot(&s->root);
+	return task;
+}
+
 int coil_go_at(const char *place, struct coil_group *group, int (*entry)(void *arg), void *arg)
 {
 	struct task_spec spec = { .group = group, .entry = entry, .arg = arg, .place = place };

@@ -40,6 +40,9 @@ void group_wait(struct scheduler *s, struct coil_task *task, struct coil_group *
 /* Otherwise the program stops, with words. */
 void group_check_closable(const struct coil_group *group, const struct coil_task *task,
 			  const char *function);
+/* A task of the outermost group, without a handle; @spec's group is filled in. NULL: no memory. */
+struct coil_task *group_spawn_root(struct scheduler *s, const struct task_spec *spec);
+
 void group_check_open(const struct coil_group *group, const char *function);
 
 #endif

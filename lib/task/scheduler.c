@@ -7,6 +7,7 @@
 #include "coil/loop.h"
 #include "coil/stats.h"
 #include "coro/overflow.h"
+#include "loop/inbox.h"
 #include "loop/timers.h"
 #include "task/error.h"
 #include "task/group.h"
@@ -142,6 +143,7 @@ int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
 		return -ENOMEM;
 	}
 	s->options = *options;
+	list_init(&s->companions);
 	loop_init(&s->loop, driver, options);
 	rc = stacks_open(s, driver);
 	check(rc == 0);
@@ -181,7 +183,29 @@ static void bound_passed(struct coil_hook *hook)
 	loop_current->is_called = true;
 }
 
-/* Turns until no task is alive, or the bound has passed. */
+/* Is somebody left who will end by himself? */
+static bool is_busy(const struct scheduler *s)
+{
+	struct coil_list *node;
+
+	if (s->alive > 0)
+		return true;
+	list_for_each(node, &s->companions) {
+		struct companion *companion = list_entry(node, struct companion, node);
+
+		if (!companion->is_idle(companion))
+			return true;
+	}
+	return false;
+}
+
+/* What was posted to the loop is still called. */
+static bool is_over(struct scheduler *s)
+{
+	return !is_busy(s) && ready_is_empty(&s->loop.ready) && inbox_is_empty(&s->loop.inbox);
+}
+
+/* Turns until that is over, or the bound has passed. */
 static void let_tasks_end(struct scheduler *s, int64_t bound_ns)
 {
 	struct bound bound = { .alarm.hook.fire = bound_passed };
@@ -193,8 +217,8 @@ static void let_tasks_end(struct scheduler *s, int64_t bound_ns)
 		bound.has_passed = bound_ns <= 0;
 		is_on_its_way = false;
 	}
-	while (s->alive > 0 && !bound.has_passed)
-		if (scheduler_turn(s, true) < 0)
+	while (!is_over(s) && !bound.has_passed)
+		if (scheduler_turn(s, is_busy(s)) < 0)
 			break;
 	if (bound.has_passed)
 		return;
@@ -202,6 +226,16 @@ static void let_tasks_end(struct scheduler *s, int64_t bound_ns)
 		alarm_clear(&s->loop, &bound.alarm.alarm);
 	else if (is_on_its_way)
 		ready_remove(&s->loop.ready, &bound.alarm.hook);
+}
+
+static void leave_companions(struct scheduler *s)
+{
+	while (!list_is_empty(&s->companions)) {
+		struct companion *companion =
+			list_entry(s->companions.next, struct companion, node);
+
+		companion->leave(companion);
+	}
 }
 
 static void forget_thread(struct scheduler *s)
@@ -230,8 +264,10 @@ int scheduler_close(struct scheduler *s, int64_t bound_ns)
 	const struct coil_alloc *alloc = s->options.alloc;
 	int64_t deadline = clock_add(loop_read_clock(&s->loop), bound_ns);
 
+	s->is_ending = true;
 	scope_cancel(s, &s->root.scope, -ECANCELED, "the program ends");
 	let_tasks_end(s, bound_ns);
+	leave_companions(s);
 	if (s->alive > 0 || loop_drain(&s->loop, deadline) < 0)
 		return abandon(s);
 	if (!(s->options.off & COIL_NO_REPORTS))

@@ -93,6 +93,20 @@ struct background {
 	uint64_t served; /* hooks fired when the last one was let run */
 };
 
+struct coil_pool;
+struct signal_port;
+
+/*
+ * What a loop has beside its tasks and must see the end of: a pool of threads. The last thing that
+ * happens to one in its turn makes the loop look: is_called.
+ */
+struct companion {
+	struct coil_list node; /* in scheduler->companions */
+	bool (*is_idle)(struct companion *companion);
+	/* The loop goes away now. Takes the companion out of the list; says what is left. */
+	void (*leave)(struct companion *companion);
+};
+
 /* One loop with tasks. The loop is the first member: the two are one object. */
 struct scheduler {
 	struct coil_loop loop;
@@ -109,11 +123,14 @@ struct scheduler {
 	bool sigpipe_was_pending;
 	bool is_cancelling;
 	bool is_stepping;
+	bool is_ending;	/* scheduler_close waits for what is left */
 	uint64_t spawned;
 	uint32_t alive;
 	struct coil_group root;
 	struct coil_options options;
 	struct coil_hook stuck;
+	struct coil_list companions;
+	struct coil_pool *pool;	/* the loop's own, of the work room; NULL until it is used */
 	struct hook_queue quarantine;
 	uint32_t quarantine_count;
 	struct background background;

@@ -33,6 +33,17 @@
 #define RIG_IS_SLOW (getenv("COIL_TEST_SLOW") != NULL)
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define RIG_ON_TSAN true
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RIG_ON_TSAN true
+#endif
+#endif
+#ifndef RIG_ON_TSAN
+#define RIG_ON_TSAN false
+#endif
+
 #define WORD(value) ((void *)(intptr_t)(value))
 
 /* No signal handlers, stacks of 256 KiB. */
