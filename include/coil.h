@@ -38,6 +38,7 @@
 #include "coil/scope.h"
 #include "coil/semaphore.h"
 #include "coil/shared.h"
+#include "coil/signal.h"
 #include "coil/sim.h"
 #include "coil/socket.h"
 #include "coil/stats.h"

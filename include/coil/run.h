@@ -57,10 +57,12 @@ struct coil_options {
  * Opens a loop on the calling thread, runs @entry as a task, then cancels the tasks that are left,
  * waits for them, reports failures that nobody looked at, and closes the loop. The first SIGINT or
  * SIGTERM cancels the main task; a second SIGINT takes effect at once, by its old disposition. A
- * signal whose disposition is not the default one keeps it. If every task waits and nothing is in
+ * signal whose disposition is not the default one keeps it, and while the program itself uses one
+ * (coil/signal.h) it cancels nobody. What was offloaded (coil/work.h) is waited for as well; if it
+ * does not end within the bound it is named and left behind. If every task waits and nothing is in
  * flight that could end a wait, that is said once on standard error, with who waits for what, and
- * the program sleeps on; while a promise is pending another thread may still resolve it.
- * Inside a task, or on a thread that has a loop, it is misuse.
+ * the program sleeps on; a pending promise, work on a helper thread, and a wait for a signal are
+ * hope. Inside a task, or on a thread that has a loop, it is misuse.
  * Return: what @entry returned; before it ran: a negative errno, with one sentence on standard
  * error and in coil_last_error() that says what refused io_uring and what to do; -ETIME if tasks
  * did not end within the bound: they are named, and the ring and the stacks are leaked on purpose.

@@ -130,6 +130,7 @@ struct scheduler {
 	struct coil_options options;
 	struct coil_hook stuck;
 	struct coil_list companions;
+	struct signal_port *signals; /* NULL until signals are used */
 	struct coil_pool *pool;	/* the loop's own, of the work room; NULL until it is used */
 	struct hook_queue quarantine;
 	uint32_t quarantine_count;
