@@ -146,6 +146,26 @@ static int call_resolve(const char *host, const char *service, int flags,
 	return sim_net_resolve(sim_current(), &call, ret_addresses, ret_bytes);
 }
 
+static int call_cpu_count(void)
+{
+	return 4;
+}
+
+/* What runs elsewhere runs on whoever is inside of an enter: nobody else would wake it. */
+static int call_wait_word(const uint32_t *word, uint32_t value, int64_t timeout_ns)
+{
+	(void)word;
+	(void)value;
+	(void)timeout_ns;
+	return -EOPNOTSUPP;
+}
+
+static void call_wake_word(const uint32_t *word, int count)
+{
+	(void)word;
+	(void)count;
+}
+
 const struct driver_calls sim_calls = {
 	.socket = call_socket,
 	.bind = call_bind,
@@ -169,5 +189,8 @@ const struct driver_calls sim_calls = {
 	.sigpending = sim_sigpending,
 	.sigtake = sim_sigtake,
 	.fcntl = call_fcntl,
+	.cpu_count = call_cpu_count,
+	.wait_word = call_wait_word,
+	.wake_word = call_wake_word,
 	.resolve = call_resolve,
 };
