@@ -212,6 +212,16 @@ static void counting_free(void *context, void *memory, size_t bytes)
 	loop->below->free(loop->below->context, memory, bytes);
 }
 
+/* Without randomness there is fairness still: one seed is as good as another. */
+static void seed_random(struct coil_loop *loop)
+{
+	const struct driver_ops *ops = loop->driver->ops;
+
+	if (!ops->random || ops->random(loop->driver, &loop->random, sizeof loop->random) < 0)
+		loop->random = 0;
+	loop->random |= 1;
+}
+
 static void count_allocations(struct coil_loop *loop, const struct coil_alloc *below)
 {
 	loop->below = below;
@@ -254,6 +264,7 @@ void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_
 	loop->driver = driver;
 	loop->opcodes_plain = watch_is_on ? 0 : fallback_opcodes_unneeded(driver);
 	loop->batch_left = LOOP_BATCH_MAX;
+	seed_random(loop);
 	ring_init(&loop->ring, driver);
 	heap_init(&loop->timers, loop->alloc);
 	inbox_init(&loop->inbox);

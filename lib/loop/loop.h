@@ -102,6 +102,7 @@ struct coil_loop {
 	uint64_t spins_lost;
 	uint64_t allocations;
 	uint64_t allocated_bytes;
+	uint64_t random; /* state of loop_random_below; never 0 */
 	uint32_t batch; /* operations that the task that parks waits for as one */
 	bool is_called; /* this turn must not sleep: what its caller waits for has happened */
 	int broken;			/* the ring's fatal errno, or 0 */
@@ -160,6 +161,21 @@ static inline int64_t loop_read_clock(struct coil_loop *loop)
 {
 	loop->now = loop->driver->ops->now(loop->driver);
 	return loop->now;
+}
+
+/*
+ * Evenly one of 0..@bound - 1, to be fair with, not to keep secrets with. The seed is the driver's:
+ * a simulated kernel repeats the choices. xorshift64*, Vigna 2016.
+ */
+static inline uint32_t loop_random_below(struct coil_loop *loop, uint32_t bound)
+{
+	uint64_t x = loop->random;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	loop->random = x;
+	return (uint32_t)(((x * UINT64_C(2685821657736338717) >> 32) * bound) >> 32);
 }
 
 /* What became ready is the new turn's batch; what the last turn's bound left over comes first. */
