@@ -42,6 +42,7 @@
 #include "coil/run.h"
 #include "coil/rwlock.h"
 #include "coil/scope.h"
+#include "coil/see.h"
 #include "coil/select.h"
 #include "coil/semaphore.h"
 #include "coil/shared.h"

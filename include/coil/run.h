@@ -25,7 +25,7 @@ enum coil_spin {
 enum coil_run_off {
 	COIL_NO_SIGNALS = 1 << 0,  /* do not take SIGINT and SIGTERM */
 	COIL_NO_OVERFLOW = 1 << 1, /* do not report stack overflows */
-	COIL_NO_REPORTS = 1 << 2   /* do not write reports to standard error */
+	COIL_NO_REPORTS = 1 << 2   /* no reports of this loop, in debug mode too */
 };
 
 /* How to run. Zero is the default of each field. */

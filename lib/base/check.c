@@ -53,18 +53,3 @@ void check_misused(const char *function, const char *words, ...)
 	snprintf(text, sizeof text, "coil: %s: %s%s%s\n", function, who, who[0] ? ": " : "", what);
 	stop(text);
 }
-
-void report(const char *words, ...)
-{
-	char what[400];
-	char text[420];
-	ssize_t written;
-	va_list ap;
-
-	va_start(ap, words);
-	vsnprintf(what, sizeof what, words, ap);
-	va_end(ap);
-	snprintf(text, sizeof text, "coil: %s\n", what);
-	written = write(STDERR_FILENO, text, strlen(text));
-	(void)written; /* nobody is left to tell */
-}

@@ -12,6 +12,8 @@
 
 #include <stddef.h>
 
+#include "base/report.h"
+
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
@@ -47,8 +49,5 @@ _Noreturn void check_failed(const char *function, const char *condition, const c
 			    int line);
 _Noreturn void check_misused(const char *function, const char *words, ...)
 	__attribute__((format(printf, 2, 3)));
-
-/* A sentence for whoever runs the program, on standard error, beginning with "coil: ". */
-void report(const char *words, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

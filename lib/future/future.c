@@ -3,6 +3,7 @@
 #include "future/future.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 bool hook_queue_remove(struct hook_queue *queue, struct coil_hook *hook)
 {
@@ -79,6 +80,17 @@ void countdown_rearm(struct countdown *countdown)
 		countdown->future.state = FUTURE_PENDING;
 }
 
+void (*_Atomic future_on_look)(struct coil_future *future);
+
+void future_looked_at(struct coil_future *future)
+{
+	void (*on_look)(struct coil_future *future) = future_on_look;
+
+	future->flags &= (uint8_t)~FUTURE_OBSERVED;
+	if (on_look)
+		on_look(future);
+}
+
 bool coil_future_done(const struct coil_future *future)
 {
 	return future_is_resolved(future);
@@ -88,6 +100,7 @@ int coil_future_result(const struct coil_future *future)
 {
 	check_use(future->state != FUTURE_IDLE, "this future was never started");
 	check_use(future->state == FUTURE_RESOLVED, "this future is still pending: await it first");
+	future_look((struct coil_future *)(uintptr_t)future);
 	return future->result;
 }
 
@@ -96,6 +109,7 @@ void coil_future_then(struct coil_future *future, struct coil_hook *hook)
 	check_use(future->state != FUTURE_IDLE, "this future was never started");
 	check_use(!(future->flags & FUTURE_COUNTED),
 		  "this operation is in a gather or a chain, which alone waits for it");
+	future_look(future);
 	if (future_is_resolved(future))
 		ready_push(future->ready, hook);
 	else

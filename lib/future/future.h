@@ -28,7 +28,8 @@ enum future_state {
 };
 
 enum future_flag {
-	FUTURE_COUNTED = 1 << 0 /* @waiters is a struct countdown */
+	FUTURE_COUNTED = 1 << 0, /* @waiters is a struct countdown */
+	FUTURE_OBSERVED = 1 << 1 /* debug mode waits for somebody to look at it */
 };
 
 _Static_assert(sizeof(struct coil_future) == 32, "a future is half a cache line");
@@ -129,6 +130,18 @@ bool future_try_remove_waiter(struct coil_future *future, struct coil_hook *hook
 
 /* The same, where it must be. */
 void future_remove_waiter(struct coil_future *future, struct coil_hook *hook);
+
+/* Debug mode's: told of observed futures when somebody looks at them first. Set once. */
+extern void (*_Atomic future_on_look)(struct coil_future *future);
+
+void future_looked_at(struct coil_future *future);
+
+/* Somebody is going to learn the result of @future, in one way or another. */
+static inline void future_look(struct coil_future *future)
+{
+	if (unlikely(future->flags & FUTURE_OBSERVED))
+		future_looked_at(future);
+}
 
 /* Asks the producer to finish soon. False if it cannot be asked (a promise): the waiter detaches
  * itself then. */

@@ -14,6 +14,7 @@
 #include "loop/embed.h"
 #include "loop/fallback.h"
 #include "loop/inbox.h"
+#include "loop/observe.h"
 #include "loop/spin.h"
 #include "loop/timers.h"
 #include "loop/watch.h"
@@ -253,6 +254,13 @@ const char *loop_refusal(void)
 	return driver_refusal();
 }
 
+void loop_observe(struct coil_loop *loop, const struct loop_observer *observer)
+{
+	loop->observer = observer;
+	loop->opcodes_plain =
+		observer || watch_is_on ? 0 : fallback_opcodes_unneeded(loop->driver);
+}
+
 void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_options *options)
 {
 	static pthread_once_t is_first = PTHREAD_ONCE_INIT;
@@ -262,7 +270,7 @@ void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_
 	pthread_once(&is_first, open_first);
 	count_allocations(loop, options->alloc);
 	loop->driver = driver;
-	loop->opcodes_plain = watch_is_on ? 0 : fallback_opcodes_unneeded(driver);
+	loop_observe(loop, NULL);
 	loop->batch_left = LOOP_BATCH_MAX;
 	seed_random(loop);
 	ring_init(&loop->ring, driver);

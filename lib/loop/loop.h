@@ -26,6 +26,7 @@
 #include "ring/ring.h"
 
 struct coil_op;
+struct loop_observer;
 
 /* A look at the clock and the CQ after so many turns opened in place; a real enter after so many of
  * these. */
@@ -77,6 +78,7 @@ struct coil_loop {
 	struct inbox inbox;
 	struct spin spin;
 	uint32_t promises_open;		/* another thread may resolve them */
+	const struct loop_observer *observer; /* debug mode's, or NULL; see loop/observe.h */
 	struct coil_hook *on_stuck;	/* fired once, before a sleep that nothing can end */
 	struct coil_completion embed_fired;
 	int64_t embed_deadline;		/* what the kernel was told; CLOCK_FOREVER: nothing */

@@ -11,6 +11,7 @@
 #include "loop/abi.h"
 #include "loop/backlog.h"
 #include "loop/fallback.h"
+#include "loop/observe.h"
 #include "loop/watch.h"
 #include "ring/offer.h"
 
@@ -36,17 +37,33 @@ struct coil_op *op_of_future(struct coil_future *future)
 /* -- Completion ----------------------------------------------------------------------------------
  */
 
-static inline void op_finish(struct coil_op *op, int32_t result)
+static rarely void op_finish_flagged(struct coil_op *op, int32_t result)
 {
-	if (unlikely(op->flags & OP_CANCEL_QUEUED)) {
-		backlog_remove(&op_loop(op)->cancels, op);
+	struct coil_loop *loop = op_loop(op);
+
+	if (op->flags & OP_CANCEL_QUEUED) {
+		backlog_remove(&loop->cancels, op);
 		op->flags &= (uint8_t)~OP_CANCEL_QUEUED;
 	}
+	if ((op->flags & OP_OBSERVED) && loop->observer)
+		loop->observer->op_ends(loop, op, result);
+	op->flags &= (uint8_t)~OP_OBSERVED;
+}
+
+static inline void op_finish_plain(struct coil_op *op, int32_t result)
+{
 	op->state = OP_DONE;
 	if (op->owner)
 		(*op->owner)--;
 	watch_written(op_sqe_const(op), result);
 	future_resolve(&op->future, result);
+}
+
+static inline void op_finish(struct coil_op *op, int32_t result)
+{
+	if (unlikely(op->flags & (OP_CANCEL_QUEUED | OP_OBSERVED)))
+		op_finish_flagged(op, result);
+	op_finish_plain(op, result);
 }
 
 /*
@@ -96,7 +113,7 @@ void op_complete(struct coil_completion *completion, int32_t result, uint32_t cq
 		   !(cqe_flags & (IORING_CQE_F_NOTIF | IORING_CQE_F_MORE)))) {
 		op->cqe_flags = cqe_flags;
 		op->owed = 0;
-		op_finish(op, result);
+		op_finish_plain(op, result);
 		return;
 	}
 	/* A zero-copy send says its result first and lets the buffer go in a second CQE, which
@@ -197,6 +214,16 @@ void op_push(struct coil_loop *loop, struct coil_op *op)
 	op->state = OP_IN_KERNEL;
 }
 
+static inline void tell_observer(struct coil_loop *loop, struct coil_op *op)
+{
+	if (likely(!loop->observer))
+		return;
+	op->flags |= OP_OBSERVED;
+	if (op->owner) /* by coil_op_start, to be awaited later */
+		op->future.flags |= FUTURE_OBSERVED;
+	loop->observer->op_begins(loop, op);
+}
+
 static void push_or_queue(struct coil_loop *loop, struct coil_op *op)
 {
 	if (likely(ring_room(&loop->ring) > 0 && !loop->operations.first)) {
@@ -240,6 +267,7 @@ static rarely void start_fallback(struct coil_loop *loop, struct coil_op *op)
 void op_start_otherwise(struct coil_loop *loop, struct coil_op *op, uint32_t *owner)
 {
 	op_begin(loop, op, owner);
+	tell_observer(loop, op);
 	watch_given(op_sqe_const(op));
 	if (likely(op_is_native(loop, op)))
 		push_or_queue(loop, op);
@@ -255,6 +283,7 @@ void op_start_chain(struct coil_loop *loop, struct coil_op *steps, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		op_begin(loop, &steps[i], NULL);
 		steps[i].flags = i == 0 ? OP_HEADS_CHAIN : OP_FOLLOWS;
+		tell_observer(loop, &steps[i]);
 		steps[i].state = OP_QUEUED;
 		if (fits)
 			op_push(loop, &steps[i]);
@@ -326,15 +355,40 @@ void op_cancel(struct coil_loop *loop, struct coil_op *op)
 /* -- In words ------------------------------------------------------------------------------------
  */
 
-void op_describe(const struct coil_op *op, char *text, size_t bytes)
+const char *op_name(const struct coil_op *op)
+{
+	return driver_opcode_name(op_sqe_const(op)->opcode);
+}
+
+int op_fd(const struct coil_op *op)
 {
 	const struct io_uring_sqe *sqe = op_sqe_const(op);
-	const char *name = driver_opcode_name(sqe->opcode);
+
+	switch (sqe->opcode) {
+	case IORING_OP_WAITID: /* a process */
+	case IORING_OP_NOP:
+	case IORING_OP_TIMEOUT:
+	case IORING_OP_LINK_TIMEOUT:
+	case IORING_OP_SOCKET: /* a domain */
+	case IORING_OP_MADVISE:
+	case IORING_OP_FUTEX_WAIT:
+	case IORING_OP_FUTEX_WAKE:
+	case ABI_OP_PIPE:
+		return -1;
+	default:
+		return sqe->flags & IOSQE_FIXED_FILE ? -1 : sqe->fd;
+	}
+}
+
+void op_describe(const struct coil_op *op, char *text, size_t bytes)
+{
+	const char *name = op_name(op);
+	int fd = op_fd(op);
 
 	if (!name)
-		snprintf(text, bytes, "operation %u", sqe->opcode);
-	else if (sqe->fd >= 0 && sqe->opcode != IORING_OP_WAITID)
-		snprintf(text, bytes, "%s on fd %d", name, sqe->fd);
+		snprintf(text, bytes, "operation %u", op_sqe_const(op)->opcode);
+	else if (fd >= 0)
+		snprintf(text, bytes, "%s on fd %d", name, fd);
 	else
 		snprintf(text, bytes, "%s", name);
 }
@@ -410,6 +464,7 @@ int coil_op_outcome(const struct coil_op *op)
 	check_use(op->state != OP_IDLE, "this operation was never started");
 	if (op->state != OP_DONE)
 		return COIL_OUTCOME_PENDING;
+	future_look((struct coil_future *)(uintptr_t)&op->future);
 	if (!(op->flags & OP_CANCEL_ASKED))
 		return COIL_OUTCOME_COMPLETED;
 	if (result_is_cancel(op->future.result) || op->completion.complete == NULL)

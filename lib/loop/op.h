@@ -29,7 +29,8 @@ enum op_flag {
 	OP_CANCEL_ASKED = 1 << 0,
 	OP_CANCEL_QUEUED = 1 << 1, /* in loop->cancels */
 	OP_HEADS_CHAIN = 1 << 2,   /* the linked steps behind it in memory are pushed with it */
-	OP_FOLLOWS = 1 << 3	   /* a later step of a chain */
+	OP_FOLLOWS = 1 << 3,	   /* a later step of a chain */
+	OP_OBSERVED = 1 << 4	   /* debug mode wants to know of its end */
 };
 
 enum op_fallback_state {
@@ -110,6 +111,12 @@ int op_opened(const struct coil_op *op, int ret_fds[2]);
 
 /* When the time of an IORING_OP_LINK_TIMEOUT step that starts at @now is over. */
 int64_t op_link_timeout_deadline(const struct coil_op *op, int64_t now);
+
+/* "recv"; NULL for what has no name here. */
+const char *op_name(const struct coil_op *op);
+
+/* The descriptor that it is on; -1 if it has none. */
+int op_fd(const struct coil_op *op);
 
 /* "recv on fd 5" */
 void op_describe(const struct coil_op *op, char *text, size_t bytes);

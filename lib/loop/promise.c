@@ -10,6 +10,7 @@
 #include <sched.h>
 
 #include "loop/inbox.h"
+#include "loop/observe.h"
 
 /* No cancel: a waiter detaches itself, and the promise stays pending. */
 static const struct coil_future_ops promise_ops = { "promise", NULL };
@@ -38,6 +39,8 @@ void coil_promise_init(struct coil_promise *promise)
 	promise->posted_result = 0;
 	promise->posting = 0;
 	loop->promises_open++;
+	if (unlikely(loop->observer))
+		promise->future.flags |= FUTURE_OBSERVED;
 }
 
 void coil_promise_resolve(struct coil_promise *promise, int result)
@@ -70,6 +73,9 @@ void coil_promise_deinit(struct coil_promise *promise)
 		sched_yield();
 	check_use(!future_is_pending(&promise->future) || promise->posting == 0,
 		  "this promise is on its way from another thread: await it before");
+	if (unlikely((promise->future.flags & FUTURE_OBSERVED) && promise->loop == loop_current &&
+		     promise->loop->observer))
+		promise->loop->observer->promise_ends(promise->loop, promise);
 	/* After its loop's end, on whatever thread, a promise is memory alone. */
 	if (future_is_pending(&promise->future) && promise->loop == loop_current)
 		promise->loop->promises_open--;

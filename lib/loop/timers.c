@@ -64,6 +64,11 @@ static void timer_cancel(struct coil_future *future)
 
 static const struct coil_future_ops timer_ops = { "timer", timer_cancel };
 
+struct coil_timer *timer_of_future(struct coil_future *future)
+{
+	return future->ops == &timer_ops ? container_of(future, struct coil_timer, future) : NULL;
+}
+
 int timer_start(struct coil_loop *loop, struct coil_timer *timer, int64_t deadline,
 		uint32_t *owner)
 {
@@ -85,6 +90,7 @@ int coil_timer_cancel(struct coil_timer *timer)
 
 	check_use(timer->future.ready == &loop->ready,
 		  "this timer belongs to the loop of another thread");
+	future_look(&timer->future);
 	if (!future_is_pending(&timer->future))
 		return -EALREADY;
 	timer_cancel(&timer->future);

@@ -51,4 +51,7 @@ static inline void timers_expire(struct coil_loop *loop)
 int timer_start(struct coil_loop *loop, struct coil_timer *timer, int64_t deadline,
 		uint32_t *owner);
 
+/* The timer behind a future, or NULL if something else is. */
+struct coil_timer *timer_of_future(struct coil_future *future);
+
 #endif

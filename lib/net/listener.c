@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "coil/net.h"
 #include "coil/timer.h"
+#include "loop/observe.h"
 #include "loop/op.h"
 #include "loop/prep_files.h"
 #include "loop/prep_net.h"
@@ -472,6 +473,7 @@ void coil_listener_close(struct coil_listener *listener)
 	alloc = listener->loop->alloc;
 	if (listener->path)
 		calls->unlink(listener->path);
+	loop_note_close(listener->loop, listener->fd);
 	calls->close(listener->fd);
 	listener->check_word = LISTENER_CHECK_FREED;
 	alloc_free(alloc, listener->path, listener->path_bytes);

@@ -8,6 +8,7 @@
 #include "net/address.h"
 #include "net/listener.h"
 
+#include "loop/observe.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
 #include "task/await.h"
@@ -103,6 +104,7 @@ static void socket_close(struct coil_stream *stream)
 	struct socket_stream *socket = socket_of(stream);
 
 	check(!socket->reading && !socket->writing);
+	loop_note_close(stream->loop, socket->fd);
 	stream->loop->driver->ops->calls->close(socket->fd);
 	if (socket->listener)
 		listener_forget(socket->listener, socket);

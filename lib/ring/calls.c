@@ -13,6 +13,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -212,6 +214,48 @@ static int call_resolve(const char *host, const char *service, int flags,
 	count = copy_addresses(found, ret_addresses, ret_bytes, addresses_max);
 	freeaddrinfo(found);
 	return count ? count : -ENOENT;
+}
+
+int call_write(int fd, const void *bytes, size_t count)
+{
+	return call_result(write(fd, bytes, count));
+}
+
+int call_thread_id(void)
+{
+	return (int)syscall(SYS_gettid);
+}
+
+int call_signal_thread(int thread_id, int signum)
+{
+	return call_result(syscall(SYS_tgkill, getpid(), thread_id, signum));
+}
+
+const char *call_map_file(const char *path, size_t *ret_bytes)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *map = MAP_FAILED;
+	struct stat file;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &file) == 0 && file.st_size > 0)
+		map = mmap(NULL, (size_t)file.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED)
+		return NULL;
+	*ret_bytes = (size_t)file.st_size;
+	return map;
+}
+
+int call_keep_errno(void)
+{
+	return errno;
+}
+
+void call_restore_errno(int kept)
+{
+	errno = kept; /* tidy: allow */
 }
 
 const struct driver_calls calls_kernel = {

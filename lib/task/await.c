@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "loop/observe.h"
 #include "loop/timers.h"
 #include "task/scope.h"
 
@@ -120,6 +121,7 @@ int future_await(struct coil_future *future)
 	check_use(future->ready == &s->loop.ready,
 		  "this future belongs to the loop of another thread");
 	check_use(future != &task->future, "a task cannot await itself");
+	future_look(future);
 	if (unlikely(task_closes_a_ring(task, future)))
 		return -EDEADLK;
 	return task_await(s, task, future);
@@ -168,9 +170,15 @@ void coil_op_start(struct coil_op *op)
 int coil_timer_start(struct coil_timer *timer, int64_t deadline)
 {
 	struct scheduler *s = scheduler_required(__func__);
+	int rc;
 
-	return timer_start(&s->loop, timer, deadline,
-			   s->current ? &s->current->started : &s->loop.started);
+	rc = timer_start(&s->loop, timer, deadline,
+			 s->current ? &s->current->started : &s->loop.started);
+	if (unlikely(s->loop.observer) && rc == 0) {
+		timer->future.flags |= FUTURE_OBSERVED;
+		s->loop.observer->timer_begins(&s->loop, timer);
+	}
+	return rc;
 }
 
 int coil_yield(void)

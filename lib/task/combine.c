@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "loop/timers.h"
 #include "task/await.h"
+#include "task/combine.h"
 #include "task/scope.h"
 
 enum settle {
@@ -110,14 +111,16 @@ static void combinator_cancel(struct coil_future *future)
 
 static const struct coil_future_ops gather_ops = { "gather", combinator_cancel };
 static const struct coil_future_ops wait_ops = { "wait", NULL };
+static const struct coil_future_ops arrival_ops = { "as_completed", NULL };
 
-static void check_child(const struct coil_future *future, const struct scheduler *s,
+static void check_child(struct coil_future *future, const struct scheduler *s,
 			const char *function)
 {
 	if (unlikely(future->state == FUTURE_IDLE))
 		check_misused(function, "one of the futures was never started");
 	if (unlikely(future->ready != &s->loop.ready))
 		check_misused(function, "one of the futures belongs to the loop of another thread");
+	future_look(future);
 }
 
 static int nodes_get(struct scheduler *s, struct coil_combine_node *own, size_t n,
@@ -489,7 +492,7 @@ int coil_as_completed_next(struct coil_as_completed *walk)
 	if (has_waited) {
 		int rc;
 
-		future_init(&walk->arrival, &s->loop.ready, &wait_ops);
+		future_init(&walk->arrival, &s->loop.ready, &arrival_ops);
 		rc = task_await(s, task, &walk->arrival);
 		walk->arrival.state = FUTURE_IDLE;
 		if (rc < 0)
@@ -512,4 +515,36 @@ void coil_as_completed_close(struct coil_as_completed *walk)
 	for (size_t i = 0; i < walk->n; i++)
 		detach(&walk->nodes[i]);
 	nodes_put(s, walk->own, walk->n, walk->nodes);
+}
+
+/* -- How far it has come -------------------------------------------------------------------------
+ */
+
+bool combine_progress(struct coil_future *future, struct combine_progress *ret_progress)
+{
+	if (future->ops == &gather_ops || future->ops == &wait_ops) {
+		const struct combinator *c = container_of(future, struct combinator, future);
+
+		*ret_progress = (struct combine_progress){ (uint32_t)c->n - c->left,
+							    (uint32_t)c->n };
+		return true;
+	}
+	if (future->ops == &arrival_ops) {
+		const struct coil_as_completed *walk =
+			container_of(future, struct coil_as_completed, arrival);
+
+		*ret_progress = (struct combine_progress){ (uint32_t)walk->taken,
+							    (uint32_t)walk->n };
+		return true;
+	}
+	return combine_ops_progress(future, ret_progress);
+}
+
+struct coil_future *combine_child(struct coil_future *future, uint32_t i)
+{
+	if (future->ops == &gather_ops || future->ops == &wait_ops)
+		return container_of(future, struct combinator, future)->nodes[i].future;
+	if (future->ops == &arrival_ops)
+		return container_of(future, struct coil_as_completed, arrival)->nodes[i].future;
+	return combine_ops_child(future, i);
 }

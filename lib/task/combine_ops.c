@@ -8,6 +8,7 @@
 
 #include "coil/combine.h"
 #include "task/await.h"
+#include "task/combine.h"
 #include "task/scope.h"
 
 struct batch {
@@ -405,4 +406,25 @@ int coil_chain(struct coil_op *steps, size_t n, int flags)
 	chain_await(s, task, &batch);
 	unlink_steps(steps, n);
 	return chain_result(steps, n, task, batch.was_asked);
+}
+
+/* -- How far it has come -------------------------------------------------------------------------
+ */
+
+bool combine_ops_progress(struct coil_future *future, struct combine_progress *ret_progress)
+{
+	const struct batch *batch = container_of(future, struct batch, countdown.future);
+
+	if (future->ops != &batch_ops)
+		return false;
+	*ret_progress = (struct combine_progress){ (uint32_t)batch->n - batch->countdown.left,
+						    (uint32_t)batch->n };
+	return true;
+}
+
+struct coil_future *combine_ops_child(struct coil_future *future, uint32_t i)
+{
+	if (future->ops != &batch_ops)
+		return NULL;
+	return &container_of(future, struct batch, countdown.future)->ops[i].future;
 }

@@ -49,14 +49,15 @@ void deadlock_tell(struct scheduler *s, void (*tell)(void *context, const char *
 static void tell_report(void *context, const char *line)
 {
 	(void)context;
-	report("%s", line);
+	report_about(REPORT_ABOUT(COIL_REPORT_DEADLOCK), "%s", line);
 }
 
 static void stuck(struct coil_hook *hook)
 {
 	struct scheduler *s = container_of(hook, struct scheduler, stuck);
 
-	report("deadlock: every task waits, and nothing is in flight that could end a wait");
+	report_about(REPORT_ABOUT(COIL_REPORT_DEADLOCK),
+		     "deadlock: every task waits, and nothing is in flight that could end a wait");
 	deadlock_tell(s, tell_report, NULL);
 }
 

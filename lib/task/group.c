@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "task/audit.h"
 #include "task/await.h"
 #include "task/scope.h"
 
@@ -109,8 +110,10 @@ void group_note_end(struct scheduler *s, struct coil_task *child, int result)
 		note_failure(s, child->group, child, result);
 }
 
-void group_free_ended(struct coil_group *group)
+void group_free_ended(struct scheduler *s, struct coil_group *group)
 {
+	if (unlikely(s->debug & COIL_DEBUG_UNSEEN))
+		audit_never_joined(s, group);
 	while (!list_is_empty(&group->tasks))
 		task_free(list_entry(group->tasks.next, struct coil_task, siblings));
 }
@@ -216,7 +219,7 @@ int coil_group_close(struct coil_group *group)
 
 	group_check_closable(group, task, __func__);
 	group_wait(s, task, group);
-	group_free_ended(group);
+	group_free_ended(s, group);
 	check(task->groups == group);
 	task->groups = group->outer;
 	scope_leave(s, &group->scope);

@@ -32,7 +32,7 @@ void group_give_slot(struct coil_group *group);
 void group_note_end(struct scheduler *s, struct coil_task *child, int result);
 
 /* Frees what is left in @group after its tasks have ended. */
-void group_free_ended(struct coil_group *group);
+void group_free_ended(struct scheduler *s, struct coil_group *group);
 
 /* The first half of coil_group_close: waits until no child is alive. */
 void group_wait(struct scheduler *s, struct coil_task *task, struct coil_group *group);

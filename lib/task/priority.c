@@ -31,7 +31,7 @@ static bool may_run(struct scheduler *s)
 static void run(struct scheduler *s, struct coil_hook *hook)
 {
 	s->background.served = hooks_fired(&s->loop);
-	task_fire(hook);
+	s->fire(hook);
 }
 
 static void pump_fire(struct coil_hook *pump)
@@ -68,7 +68,8 @@ void background_init(struct scheduler *s)
 
 void priority_choose_hook(struct coil_task *task)
 {
-	task->hook.fire = task->flags & TASK_BACKGROUND ? background_fire : task_fire;
+	task->hook.fire = task->flags & TASK_BACKGROUND ? background_fire
+							: task_scheduler(task)->fire;
 }
 
 void priority_set(struct coil_task *task, int priority)

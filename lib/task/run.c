@@ -186,7 +186,7 @@ static int run_to_the_end(struct run *run)
 static void report_refusal(const struct coil_options *options)
 {
 	if (!(options->off & COIL_NO_REPORTS))
-		report("%s", coil_last_error());
+		report_about(REPORT_ABOUT(COIL_REPORT_REFUSED), "%s", coil_last_error());
 }
 
 int run_on_driver(struct driver *driver, const struct coil_options *options,
@@ -215,6 +215,7 @@ int run_on_driver(struct driver *driver, const struct coil_options *options,
 		return -ENOMEM;
 	}
 	run.scheduler->main_task = run.main;
+	run.scheduler->asks = !run.scheduler->see;
 	if (!driver->is_simulated && !(options->off & COIL_NO_REPORTS))
 		deadlock_watch(run.scheduler);
 	if (!(options->off & COIL_NO_SIGNALS))

@@ -31,4 +31,7 @@ int scheduler_turn(struct scheduler *s, bool may_wait);
  */
 int scheduler_close(struct scheduler *s, int64_t bound_ns);
 
+/* All the counters; its size stays as it is. */
+void scheduler_count(const struct scheduler *s, struct coil_stats *ret_stats);
+
 #endif

@@ -9,9 +9,11 @@
 #include "coro/overflow.h"
 #include "loop/inbox.h"
 #include "loop/timers.h"
+#include "task/audit.h"
 #include "task/error.h"
 #include "task/group.h"
 #include "task/priority.h"
+#include "task/observe.h"
 #include "task/run.h"
 #include "task/scope.h"
 #include "task/signals.h"
@@ -71,6 +73,8 @@ static int stacks_open(struct scheduler *s, struct driver *driver)
 /* -- Words ---------------------------------------------------------------------------------------
  */
 
+const struct scheduler_observer *scheduler_observer;
+
 static void describe_caller(char *text, size_t bytes)
 {
 	struct coil_task *task = coil_self();
@@ -91,43 +95,6 @@ static bool describe_overflown(struct stack *stack, char *text, size_t bytes)
 	return true;
 }
 
-static void name_left_tasks(struct scheduler *s)
-{
-	struct coil_task *task = NULL;
-	char text[160];
-
-	while ((task = task_next_inside(&s->root, task))) {
-		if (future_is_resolved(&task->future))
-			continue;
-		task_describe(task, text, sizeof text);
-		report("%s did not end in time and is left behind", text);
-	}
-}
-
-static bool is_unseen_failure(const struct coil_task *task)
-{
-	int result = task->future.result;
-
-	return future_is_resolved(&task->future) && result < 0 && !(task->flags & TASK_LOOKED_AT) &&
-	       !result_is_cancel(result) && result != task->own.effective;
-}
-
-static void report_unseen_failures(const struct scheduler *s)
-{
-	char text[160];
-	struct coil_list *node;
-
-	list_for_each(node, &s->root.tasks) {
-		const struct coil_task *task = list_entry(node, struct coil_task, siblings);
-
-		if (!is_unseen_failure(task))
-			continue;
-		task_describe(task, text, sizeof text);
-		report("%s failed with %s, and nobody looked at it", text,
-		       strerrorname_np(-task->future.result));
-	}
-}
-
 /* -- Open, turn, close ---------------------------------------------------------------------------
  */
 
@@ -144,6 +111,7 @@ int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
 	}
 	s->options = *options;
 	list_init(&s->companions);
+	s->fire = task_fire;
 	loop_init(&s->loop, driver, options);
 	rc = stacks_open(s, driver);
 	check(rc == 0);
@@ -155,6 +123,8 @@ int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
 	if (!(options->off & COIL_NO_OVERFLOW))
 		overflow_watch(&s->stacks, describe_overflown);
 	*ret_scheduler = s;
+	if (scheduler_observer)
+		scheduler_observer->opened(s);
 	return 0;
 }
 
@@ -164,7 +134,11 @@ int scheduler_turn(struct scheduler *s, bool may_wait)
 
 	check(s->current == NULL);
 	scheduler_tidy(s);
+	if (unlikely(s->see))
+		scheduler_observer->turn(s, true);
 	rc = loop_turn(&s->loop, may_wait);
+	if (unlikely(s->see))
+		scheduler_observer->turn(s, false);
 	if (unlikely(rc < 0))
 		error_explain("io_uring_enter: %s: the ring is lost", strerrorname_np(-rc));
 	return rc;
@@ -249,8 +223,10 @@ static void forget_thread(struct scheduler *s)
 /* Tasks or the kernel still hold on to memory of ours: it stays where it is. */
 static int abandon(struct scheduler *s)
 {
+	if (scheduler_observer)
+		scheduler_observer->closing(s);
 	if (!(s->options.off & COIL_NO_REPORTS))
-		name_left_tasks(s);
+		audit_left_tasks(s);
 	error_explain("%u tasks did not end in time: the ring and the stacks are left behind",
 		      s->alive);
 	forget_thread(s);
@@ -271,8 +247,10 @@ int scheduler_close(struct scheduler *s, int64_t bound_ns)
 	if (s->alive > 0 || loop_drain(&s->loop, deadline) < 0)
 		return abandon(s);
 	if (!(s->options.off & COIL_NO_REPORTS))
-		report_unseen_failures(s);
-	group_free_ended(&s->root);
+		audit_failures(s);
+	group_free_ended(s, &s->root);
+	if (scheduler_observer)
+		scheduler_observer->closing(s);
 	scope_leave(s, &s->root.scope);
 	task_reap_ended(s);
 	task_free_quarantine(s);
@@ -283,23 +261,29 @@ int scheduler_close(struct scheduler *s, int64_t bound_ns)
 	return 0;
 }
 
+void scheduler_count(const struct scheduler *s, struct coil_stats *ret_stats)
+{
+	struct stack_counters stacks;
+
+	loop_count(&s->loop, ret_stats);
+	stack_pool_count(&s->stacks, &stacks);
+	ret_stats->spawned = s->spawned;
+	ret_stats->switches = s->switches;
+	ret_stats->tasks = s->alive;
+	ret_stats->stacks = stacks.in_use;
+	ret_stats->stacks_idle = stacks.idle;
+	ret_stats->stack_mapped_bytes = stacks.mapped_bytes;
+}
+
 int coil_stats(struct coil_stats *ret_stats)
 {
 	const struct scheduler *s = scheduler_required(__func__);
 	struct coil_stats stats = { .size = ret_stats->size };
-	struct stack_counters stacks;
 	size_t bytes = ret_stats->size < sizeof stats ? ret_stats->size : sizeof stats;
 
 	if (ret_stats->size == 0)
 		return -EINVAL;
-	loop_count(&s->loop, &stats);
-	stack_pool_count(&s->stacks, &stacks);
-	stats.spawned = s->spawned;
-	stats.switches = s->switches;
-	stats.tasks = s->alive;
-	stats.stacks = stacks.in_use;
-	stats.stacks_idle = stacks.idle;
-	stats.stack_mapped_bytes = stacks.mapped_bytes;
+	scheduler_count(s, &stats);
 	memcpy(ret_stats, &stats, bytes);
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "loop/timers.h"
+#include "task/audit.h"
 #include "task/await.h"
 
 _Static_assert(sizeof(struct coil_scope) == 96, "a scope is a line and a half");
@@ -71,6 +72,8 @@ int scope_reason_met(struct coil_task *task)
 			break;
 	}
 	source->flags |= SCOPE_MET;
+	if (unlikely(++task->cancels_met == AUDIT_CANCELS_MET))
+		audit_cancels_met(task, source);
 	return reason;
 }
 
@@ -240,8 +243,11 @@ void scope_leave(struct scheduler *s, struct coil_scope *scope)
 	check(!(scope->flags & SCOPE_QUEUED));
 	scope->flags &= (uint16_t)~SCOPE_OPEN;
 	scope->check_word = 0;
-	if (scope->task)
-		scope->task->scope = scope->parent;
+	if (!scope->task)
+		return;
+	scope->task->scope = scope->parent;
+	if (scope->flags & SCOPE_MET)
+		scope->task->cancels_met = 0;
 }
 
 int scope_set_deadline(struct scheduler *s, struct coil_scope *scope, int64_t deadline)

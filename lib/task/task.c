@@ -179,7 +179,7 @@ static void *place_arg(struct coil_task *task, const struct coil_task_options *o
 static void task_init(struct scheduler *s, struct coil_task *task, const struct task_spec *spec)
 {
 	future_init(&task->future, &s->loop.ready, &task_ops);
-	task->hook.fire = task_fire;
+	task->hook.fire = s->fire;
 	task->awaits = NULL;
 	task->scope = &task->own;
 	task->groups = NULL;
@@ -191,6 +191,7 @@ static void task_init(struct scheduler *s, struct coil_task *task, const struct 
 	task->handshake = spec->handshake;
 	task->id = ++s->spawned;
 	task->started = 0;
+	task->cancels_met = 0;
 	task->check_word = TASK_CHECK_WORD;
 	task->flags = spec->has_handle ? TASK_HAS_HANDLE : 0;
 	task->locks_held = 0;
@@ -225,7 +226,7 @@ static void apply_options(struct coil_task *task, const struct coil_task_options
  */
 static void run_at_once(struct scheduler *s, struct coil_task *self, struct coil_task *task)
 {
-	self->hook.fire = task_fire; /* nobody comes between, also if it is in the background */
+	self->hook.fire = s->fire; /* nobody comes between, also if it is in the background */
 	loop_unnext(&s->loop, &self->hook);
 	s->current = task;
 	s->switches++;
@@ -509,6 +510,7 @@ int coil_uncancel(void)
 	if (own->requests > 0 && --own->requests == 0) {
 		own->reason = 0;
 		own->text = NULL;
+		task->cancels_met = 0;
 		scope_refresh_task(task);
 	}
 	return (int)own->requests;

@@ -41,7 +41,8 @@ enum task_flag {
 	TASK_LOOKED_AT = 1 << 4, /* somebody looked at its result */
 	TASK_IN_GROUP_LIST = 1 << 5,
 	TASK_BACKGROUND = 1 << 6, /* runs when no other task is ready; see priority.h */
-	TASK_NO_BUDGET = 1 << 7	  /* its waits may go on without suspending for ever */
+	TASK_NO_BUDGET = 1 << 7, /* its waits may go on without suspending for ever */
+	TASK_FAILURE_TOLD = 1 << 8 /* its unseen failure was reported already */
 };
 
 /* Waits in a row that complete without suspending; the last one yields. */
@@ -55,6 +56,7 @@ enum task_flag {
 
 struct handshake;
 struct local_table;
+struct see;
 
 struct coil_task {
 	struct coil_future future;
@@ -78,6 +80,7 @@ struct coil_task {
 	uint32_t started; /* operations and timers in flight that it started */
 	uint32_t check_word;
 	uint32_t locks_held; /* mutexes and the like: who locks unlocks */
+	uint32_t cancels_met; /* in the scope that is cancelled */
 	struct coil_scope own;
 };
 
@@ -136,6 +139,10 @@ struct scheduler {
 	uint32_t quarantine_count;
 	struct background background;
 	uint64_t local_swaps; /* so many so far */
+	void (*fire)(struct coil_hook *hook); /* of every task: task_fire, or debug mode's */
+	struct see *see;	/* what debug mode knows, or NULL; see task/observe.h */
+	unsigned debug;		/* enum coil_debug_flags */
+	bool asks;		/* a task that parks may enter the kernel on its own stack */
 };
 
 static inline struct scheduler *scheduler_of(struct coil_loop *loop)
@@ -222,6 +229,10 @@ void task_describe(const struct coil_task *task, char *text, size_t bytes);
 /* The task behind a future; NULL if something else is, or there is none. */
 struct coil_task *task_of_future(struct coil_future *future);
 
+/* What a report about @task says beside its words: for REPORT_ABOUT. */
+#define REPORT_TASK(task_)                                                                         \
+	.task = (task_)->id, .task_name = coil_task_name(task_), .place = (task_)->place
+
 /* A task of this loop whose handle is good; otherwise the program stops, with words. */
 void task_check_handle(const struct coil_task *task, const char *function);
 
@@ -232,7 +243,7 @@ void task_check_handle(const struct coil_task *task, const char *function);
  */
 static inline struct coil_hook *task_ask(struct scheduler *s)
 {
-	if (!s->main_task)
+	if (!s->asks)
 		return NULL;
 	scheduler_tidy(s);
 	return loop_wait_for_next(&s->loop);

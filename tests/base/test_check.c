@@ -108,12 +108,12 @@ TEST(check, a_report_is_one_line)
 
 TEST(check, a_long_report_is_cut_and_ends_its_line)
 {
-	static char words[1000];
-	char text[1000];
+	static char words[2 * REPORT_BYTES_MAX];
+	char text[2 * REPORT_BYTES_MAX];
 	size_t n;
 
 	memset(words, 'y', sizeof words - 1);
 	n = captured(text, sizeof text, words);
-	EXPECT_EQ(n, 6 + 399 + 1);
+	EXPECT_EQ(n, 6 + REPORT_BYTES_MAX - 1 + 1);
 	EXPECT_EQ(text[n - 1], '\n');
 }

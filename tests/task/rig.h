@@ -43,6 +43,8 @@
 #ifndef RIG_ON_TSAN
 #define RIG_ON_TSAN false
 #endif
+/* Debug mode keeps records on the heap. */
+#define RIG_IS_DEBUGGED (getenv("COIL_DEBUG") != NULL)
 
 #define WORD(value) ((void *)(intptr_t)(value))
 

@@ -23,7 +23,8 @@ IN_TASK(ops, a_gather_is_one_submission)
 	EXPECT_EQ(after.cqes - before.cqes, 100);
 	EXPECT_LE(after.enters - before.enters, 2);
 	EXPECT_EQ(after.backlogged, before.backlogged);
-	EXPECT_EQ(after.allocations, before.allocations);
+	if (!RIG_IS_DEBUGGED)
+		EXPECT_EQ(after.allocations, before.allocations);
 	EXPECT_LE(after.switches - before.switches, 2); /* at most one park, one wake */
 }
 
