@@ -107,6 +107,7 @@ int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
 
 	if (!s) {
 		driver->ops->close(driver, false);
+		error_explain("coil_run: ENOMEM: no memory for a loop");
 		return -ENOMEM;
 	}
 	s->options = *options;
