@@ -45,7 +45,7 @@ enum coil_sim_off {
 	COIL_SIM_NO_REPORTS = 1 << 0,  /* nothing is written to standard error */
 	COIL_SIM_NO_OUTPUT = 1 << 1,   /* what the program writes to descriptors 1 and 2 is lost */
 	COIL_SIM_NO_LEAKS = 1 << 2,    /* descriptors that are left open are no failure */
-	COIL_SIM_FAIL_ONWARDS = 1 << 3 /* fail_alloc_at and fail_map_at: all later ones fail, too */
+	COIL_SIM_FAIL_ONWARDS = 1 << 3 /* fail_..._at: all later ones fail, too */
 };
 
 /* What a run did. */
@@ -56,8 +56,9 @@ struct coil_sim_result {
 	uint64_t turns;		/* enters */
 	uint64_t operations;	/* completions */
 	int64_t virtual_ns;	/* that passed */
-	uint64_t allocations;	/* of the first loop, those that failed included */
+	uint64_t allocations;	/* of all loops, those that failed included */
 	uint64_t mappings;	/* of memory for stacks, likewise */
+	uint64_t rings;		/* that were set up, likewise */
 	uint64_t faults;	/* operations of fault_operation */
 	int failure;		/* 0, or what coil_sim_run returned for it */
 	char troubles[480];	/* the probabilities that the seed drew, on one line */
@@ -77,8 +78,9 @@ struct coil_sim_options {
 	void (*trace)(void *context, const char *line); /* each event; or COIL_SIM_TRACE=1 in the
 							   environment, to standard error */
 	void *trace_context;
-	uint64_t fail_alloc_at;	/* the n-th allocation of the first loop fails, from 1 on */
-	uint64_t fail_map_at;	/* its n-th mapping of memory for stacks fails, from 1 on */
+	uint64_t fail_alloc_at;	/* the n-th allocation of the engine fails, from 1 on */
+	uint64_t fail_map_at;	/* the n-th mapping of memory for stacks fails, from 1 on */
+	uint64_t fail_open_at;	/* the n-th ring cannot be set up, from 1 on: -ENOMEM */
 	const char *fault_operation; /* "recv": of these operations, the one that follows fails */
 	uint64_t fault_at;	/* the n-th, from 1 on; default 1 */
 	int fault_errno;	/* positive: with this */
@@ -106,6 +108,7 @@ struct coil_sim_options {
  * -ETIME: turns_max or time_max_ns was reached, or tasks did not end within the bound of the run's
  * options;
  * -EMFILE: descriptors were left open at the end: each was named;
+ * -ENOMEM: memory failed before @entry could begin, by fail_..._at;
  * -EINVAL: an option is out of bounds: coil_last_error() names it.
  * Since 0.1. Needs no io_uring.
  */
@@ -138,7 +141,8 @@ int coil_sim_explore(const struct coil_sim_options *options, unsigned depth_max,
  * It runs on a thread of its own; only one of the loops runs at any time, and which is the seed's
  * to choose, whenever one of them sleeps. coil_sim_run returns when all have ended; it returns what
  * a further loop returned, if that is negative and its own is not. Does not suspend.
- * Return: 0; -EAGAIN as pthread_create(3).
+ * Return: 0; -EAGAIN as pthread_create(3); -ENOMEM: fail_open_at; -EINVAL: an option of the loop is
+ * out of bounds: coil_last_error() names it.
  * Since 0.1.
  */
 int coil_sim_loop(const struct coil_options *options, int (*entry)(void *arg), void *arg);

@@ -14,13 +14,13 @@ struct block {
 
 _Static_assert(sizeof(struct block) % 16 == 0, "memory is aligned for any type");
 
-static bool fails_now(struct simrun_memory *memory)
+bool simrun_runs_short(struct simrun_shortage *shortage)
 {
-	uint64_t count = ++memory->count;
+	uint64_t count = ++shortage->count;
 
-	if (!memory->fail_at)
+	if (!shortage->fail_at)
 		return false;
-	return memory->fails_onwards ? count >= memory->fail_at : count == memory->fail_at;
+	return shortage->fails_onwards ? count >= shortage->fail_at : count == shortage->fail_at;
 }
 
 static void *take(void *context, size_t bytes)
@@ -28,7 +28,7 @@ static void *take(void *context, size_t bytes)
 	struct simrun_memory *memory = context;
 	struct block *block;
 
-	if (fails_now(memory))
+	if (simrun_runs_short(memory->shortage))
 		return NULL;
 	block = memory->below->alloc(memory->below->context, sizeof *block + bytes);
 	if (!block)
@@ -60,7 +60,8 @@ static void *resize(void *context, void *place, size_t old_bytes, size_t new_byt
 	return larger;
 }
 
-void simrun_memory_init(struct simrun_memory *memory, const struct coil_alloc *below)
+void simrun_memory_init(struct simrun_memory *memory, const struct coil_alloc *below,
+			struct simrun_shortage *shortage)
 {
 	*memory = (struct simrun_memory){
 		.alloc = {
@@ -71,6 +72,7 @@ void simrun_memory_init(struct simrun_memory *memory, const struct coil_alloc *b
 			.context = memory,
 		},
 		.below = below ? below : &alloc_libc,
+		.shortage = shortage,
 	};
 	list_init(&memory->blocks);
 }

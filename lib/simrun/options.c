@@ -102,6 +102,16 @@ static int apply_troubles(const char *text, uint32_t *limits)
 	return 0;
 }
 
+static void read_shortages(struct simrun *run)
+{
+	const struct coil_sim_options *options = &run->options;
+	bool onwards = options->off & COIL_SIM_FAIL_ONWARDS;
+
+	run->allocations = (struct simrun_shortage){0, options->fail_alloc_at, onwards};
+	run->mappings = (struct simrun_shortage){0, options->fail_map_at, onwards};
+	run->rings = (struct simrun_shortage){0, options->fail_open_at, onwards};
+}
+
 static uint64_t read_seed(uint64_t given)
 {
 	const char *text = given ? NULL : getenv("COIL_SIM_SEED");
@@ -152,6 +162,7 @@ int simrun_read_options(struct simrun *run, const struct coil_sim_options *given
 	if (!options->fault_at)
 		options->fault_at = 1;
 	run->seed = read_seed(options->seed);
+	read_shortages(run);
 	rc = check_options(options);
 	if (rc < 0)
 		return rc;

@@ -40,21 +40,26 @@ static int read_mask(struct simrun_loop *loop)
 
 static int read_run_options(struct simrun_loop *loop, const struct coil_options *given)
 {
-	const struct coil_sim_options *options = &loop->run->options;
 	int rc = run_read_options(given, &loop->options);
 
 	if (rc == 0)
 		rc = read_mask(loop);
 	if (rc < 0)
 		return rc;
-	simrun_memory_init(&loop->memory, loop->options.alloc);
+	simrun_memory_init(&loop->memory, loop->options.alloc, &loop->run->allocations);
 	loop->options.alloc = &loop->memory.alloc;
-	/* The first loop's allocations are the ones that are counted. */
-	if (loop->run->loop_count == 1) {
-		loop->memory.fail_at = options->fail_alloc_at;
-		loop->memory.fails_onwards = options->off & COIL_SIM_FAIL_ONWARDS;
-	}
+	if (loop->run->options.off & COIL_SIM_NO_REPORTS)
+		loop->options.off |= COIL_NO_REPORTS;
 	return 0;
+}
+
+/* Before the ring of the next loop is opened. */
+static int check_shortage(struct simrun *run)
+{
+	if (!simrun_runs_short(&run->rings))
+		return 0;
+	error_explain("io_uring_setup: ENOMEM: the simulation lets this one fail");
+	return -ENOMEM;
 }
 
 /* On the thread of the loop, which has the baton. */
@@ -135,8 +140,9 @@ static void fill_result(struct simrun *run)
 		.turns = run->sim->enters,
 		.operations = run->operations,
 		.virtual_ns = run->sim->now - SIM_CLOCK_FIRST,
-		.allocations = run->loops[0]->memory.count,
-		.mappings = run->mapped,
+		.allocations = run->allocations.count,
+		.mappings = run->mappings.count,
+		.rings = run->rings.count,
 		.faults = run->sim->faults_seen,
 		.failure = run->failure,
 	};
@@ -177,7 +183,9 @@ static int simulate(struct simrun *run, struct simrun_loop *main_loop)
 	int result;
 
 	main_loop->member = sim_baton_join(sim);
-	loop_run(main_loop);
+	main_loop->result = check_shortage(run);
+	if (main_loop->result == 0)
+		loop_run(main_loop);
 	sim_baton_wait_for_others(sim, main_loop->member);
 	join_loops(run);
 	sim_baton_leave(sim, main_loop->member);
@@ -283,6 +291,8 @@ int coil_sim_loop(const struct coil_options *options, int (*entry)(void *arg), v
 	loop->entry = entry;
 	loop->arg = arg;
 	rc = read_run_options(loop, options);
+	if (rc == 0)
+		rc = check_shortage(self->run);
 	if (rc == 0) {
 		loop->options.off |= COIL_NO_SIGNALS;
 		loop->member = sim_baton_join(self->run->sim);

@@ -20,14 +20,19 @@
 
 #define SIMRUN_LOOPS_MAX 64
 
+/* One of a kind fails, of those of all loops: the n-th, or it and all later ones. */
+struct simrun_shortage {
+	uint64_t count;
+	uint64_t fail_at;		/* from 1 on; 0: none */
+	bool fails_onwards;
+};
+
 /* The engine's memory: counted, made to fail, and taken back when an engine gives up. */
 struct simrun_memory {
 	struct coil_alloc alloc;
 	const struct coil_alloc *below;
 	struct coil_list blocks;
-	uint64_t count;
-	uint64_t fail_at;
-	bool fails_onwards;
+	struct simrun_shortage *shortage;
 };
 
 /* A loop of the run, from its first enter on. */
@@ -58,7 +63,9 @@ struct simrun {
 	unsigned loop_count;
 	uint64_t hash;
 	uint64_t operations;
-	uint64_t mapped;		/* mappings of the first loop's stacks, ever */
+	struct simrun_shortage allocations;
+	struct simrun_shortage mappings; /* of memory for stacks */
+	struct simrun_shortage rings;
 	uint64_t schedule;		/* of an exploration: its number, from 1 on */
 	uint64_t stopped_at;		/* the turn in which the loops were told to stop; 0: not */
 	int failure;
@@ -70,7 +77,11 @@ extern _Thread_local struct simrun_loop *simrun_current;
 /* -- memory.c ---------------------------------------------------------------------------------
  */
 
-void simrun_memory_init(struct simrun_memory *memory, const struct coil_alloc *below);
+void simrun_memory_init(struct simrun_memory *memory, const struct coil_alloc *below,
+			struct simrun_shortage *shortage);
+
+/* Counts one more. Does it fail? */
+bool simrun_runs_short(struct simrun_shortage *shortage);
 
 /* What was never given back; frees it. Bytes. */
 uint64_t simrun_memory_take_back(struct simrun_memory *memory);

@@ -148,19 +148,11 @@ static void output(void *context, int fd, const void *bytes, size_t count)
 		fwrite(bytes, 1, count, fd == 2 ? stderr : stdout);
 }
 
-/* Those of the first loop are counted, as its allocations are. */
 static bool map_fails(void *context)
 {
 	struct simrun *run = context;
-	const struct coil_sim_options *options = &run->options;
 
-	if (simrun_current != run->loops[0])
-		return false;
-	run->mapped++;
-	if (!options->fail_map_at)
-		return false;
-	return options->off & COIL_SIM_FAIL_ONWARDS ? run->mapped >= options->fail_map_at
-						    : run->mapped == options->fail_map_at;
+	return simrun_runs_short(&run->mappings);
 }
 
 struct sim_hooks simrun_hooks(struct simrun *run)

@@ -36,8 +36,10 @@ static struct {
 	bool lists;
 	bool explores;
 	bool starves;
+	bool has_scenario;
 	uint64_t fail_alloc_at;
 	uint64_t fail_map_at;
+	uint64_t fail_open_at;
 	unsigned off;
 } args = {.first = 1, .last = 1, .jobs = 1, .profile = COIL_SIM_WILD};
 
@@ -58,9 +60,11 @@ static const char *const profile_names[] = {"calm", "odd", "wild"};
 
 static void print_replay(FILE *out, uint64_t seed)
 {
-	fprintf(out, "replay with: coil-sim --seed %" PRIu64 " --scenario %s --profile %s%s%s\n",
-		seed, args.scenario->name, profile_names[args.profile],
-		args.troubles ? " --troubles " : "", args.troubles ? args.troubles : "");
+	fprintf(out, "replay with: coil-sim%s --seed %" PRIu64, args.starves ? " --memory" : "",
+		seed);
+	fprintf(out, " --scenario %s --profile %s%s%s\n", args.scenario->name,
+		profile_names[args.profile], args.troubles ? " --troubles " : "",
+		args.troubles ? args.troubles : "");
 }
 
 /* The library has said what is wrong; the seed is what it cannot know. */
@@ -100,6 +104,13 @@ static struct coil_options queues_of(uint64_t seed)
 	};
 }
 
+static void say_what_fails(void)
+{
+	fprintf(stderr, "coil-sim: allocation %" PRIu64 ", stack %" PRIu64 " or ring %" PRIu64
+		" fails%s\n", args.fail_alloc_at, args.fail_map_at, args.fail_open_at,
+		args.off & COIL_SIM_FAIL_ONWARDS ? ", and all later ones" : "");
+}
+
 static bool run_seed(uint64_t seed, struct coil_sim_result *ret_result)
 {
 	struct coil_options run = queues_of(seed);
@@ -112,7 +123,8 @@ static bool run_seed(uint64_t seed, struct coil_sim_result *ret_result)
 		.trace = args.traces ? trace : NULL,
 		.fail_alloc_at = args.fail_alloc_at,
 		.fail_map_at = args.fail_map_at,
-		.off = args.off,
+		.fail_open_at = args.fail_open_at,
+		.off = args.off | (args.starves ? COIL_SIM_NO_REPORTS : 0),
 		.run = &run,
 		.result = ret_result,
 	};
@@ -121,15 +133,15 @@ static bool run_seed(uint64_t seed, struct coil_sim_result *ret_result)
 	running_seed = seed;
 	*ret_result = (struct coil_sim_result){.size = sizeof *ret_result};
 	rc = coil_sim_run(&options, args.scenario->entry, NULL);
+	if (scenario_take_lost_loop() && rc == -EDEADLK)
+		rc = -ENOMEM;
 	if (scenario_take_broken() == 0 && (rc == 0 || (args.starves && rc == -ENOMEM)))
 		return true;
 	fprintf(stderr, "coil-sim: seed %" PRIu64 " fails in %s: %s\n", seed, args.scenario->name,
 		rc < 0 ? coil_strerror(rc) : "see above");
 	fprintf(stderr, "coil-sim: troubles: %s\n", ret_result->troubles);
 	if (args.starves)
-		fprintf(stderr, "coil-sim: allocation %" PRIu64 " or mapping %" PRIu64 " fails%s\n",
-			args.fail_alloc_at, args.fail_map_at,
-			args.off & COIL_SIM_FAIL_ONWARDS ? ", and all later ones" : "");
+		say_what_fails();
 	print_replay(stderr, seed);
 	return false;
 }
@@ -149,38 +161,56 @@ static int run_one(void)
 /* -- Memory that fails ---------------------------------------------------------------------------
  */
 
-/* The n-th allocation or mapping fails, n = 1, 2, ... until the run has no n-th one. */
-static bool starve(uint64_t *at, uint64_t *ret_runs)
+static struct coil_sim_result starved;
+static uint64_t starved_runs;
+
+/* The n-th allocation, mapping or ring fails, n = 1, 2, ... until the run has no n-th one. */
+static bool starve(uint64_t seed, uint64_t *at, const uint64_t *count)
 {
-	struct coil_sim_result result;
-	uint64_t last;
 	bool passes = true;
 
 	for (*at = 1; passes; ++*at) {
-		passes = run_seed(args.first, &result);
-		last = at == &args.fail_map_at ? result.mappings : result.allocations;
-		if (last < *at)
+		passes = run_seed(seed, &starved);
+		if (*count < *at)
 			break;
-		++*ret_runs;
+		starved_runs++;
 	}
 	*at = 0;
 	return passes;
 }
 
-static int starve_all(void)
+static bool starve_seed(uint64_t seed)
+{
+	return starve(seed, &args.fail_alloc_at, &starved.allocations) &&
+	       starve(seed, &args.fail_map_at, &starved.mappings) &&
+	       starve(seed, &args.fail_open_at, &starved.rings);
+}
+
+static bool starve_scenario(void)
 {
 	static const unsigned ways[] = {0, COIL_SIM_FAIL_ONWARDS};
-	uint64_t runs = 0;
 
-	args.profile = COIL_SIM_CALM;
-	for (args.scenario = scenarios; args.scenario->name; args.scenario++)
+	for (uint64_t seed = args.first; seed <= args.last; seed++)
 		for (unsigned i = 0; i < 2; i++) {
 			args.off = ways[i];
-			if (!starve(&args.fail_alloc_at, &runs) ||
-			    !starve(&args.fail_map_at, &runs))
-				return 1;
+			if (!starve_seed(seed))
+				return false;
 		}
-	printf("%" PRIu64 " failures of memory met\n", runs);
+	return true;
+}
+
+static int starve_all(void)
+{
+	bool passes = true;
+
+	if (args.has_scenario)
+		passes = starve_scenario();
+	else
+		for (args.scenario = scenarios; passes && args.scenario->name; args.scenario++)
+			passes = starve_scenario();
+	if (!passes)
+		return 1;
+	printf("%" PRIu64 " failures of memory met\n", starved_runs);
 	return 0;
 }
 
@@ -285,7 +315,7 @@ static const struct argp_option options[] = {
 	{"profile", 'p', "calm|odd|wild", 0, "what may go wrong (wild)", 0},
 	{"troubles", KEY_TROUBLES, "NAME=PERCENT,...", 0, "bounds of their own for some", 0},
 	{"explore", KEY_EXPLORE, NULL, 0, "all schedules of small worlds, counted", 0},
-	{"memory", KEY_MEMORY, NULL, 0, "let each allocation fail, in every scenario", 0},
+	{"memory", KEY_MEMORY, NULL, 0, "fail each allocation, stack, ring, in each scenario", 0},
 	{"jobs", 'j', "N", 0, "processes side by side (1)", 0},
 	{"trace", KEY_TRACE, NULL, 0, "print what happens", 0},
 	{"list", KEY_LIST, NULL, 0, "name the scenarios", 0},
@@ -326,6 +356,7 @@ static void read_profile(struct argp_state *state, const char *text)
 
 static void read_scenario(struct argp_state *state, const char *text)
 {
+	args.has_scenario = true;
 	for (args.scenario = scenarios; args.scenario->name; args.scenario++)
 		if (strcmp(args.scenario->name, text) == 0)
 			return;
@@ -403,12 +434,12 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	if (args.lists)
 		return list_scenarios();
+	sigaction(SIGABRT, &on_death, NULL);
+	sigaction(SIGSEGV, &on_death, NULL);
 	if (args.starves)
 		return starve_all();
 	if (args.explores)
 		return explore_small_worlds() < 0;
-	sigaction(SIGABRT, &on_death, NULL);
-	sigaction(SIGSEGV, &on_death, NULL);
 	if (args.minutes > 0 || args.last > args.first)
 		return run_many();
 	return run_one();

@@ -163,6 +163,17 @@ int scenario_futex(void *arg)
 
 #define MESSAGES 8
 
+/* A loop without memory ends before it has begun: who waits for it waits for ever. */
+static bool has_lost_loop;
+
+bool scenario_take_lost_loop(void)
+{
+	bool has_lost = has_lost_loop;
+
+	has_lost_loop = false;
+	return has_lost;
+}
+
 /* The other loop answers by the promises of this one. */
 struct far {
 	struct coil_promise promises[MESSAGES];
@@ -194,8 +205,10 @@ int scenario_loops(void *arg)
 		coil_promise_init(&far.promises[i]);
 	rc = coil_sim_loop(&options, far_end, &far);
 	for (int i = 0; i < MESSAGES && rc == 0; i++) {
-		HOLDS(coil_await(&far.promises[i].future) == 100 + i);
-		HOLDS(far.sent > i);
+		rc = coil_await(&far.promises[i].future);
+		HOLDS(rc == 100 + i ? far.sent > i : rc < 0 && far.sent == 0);
+		has_lost_loop = has_lost_loop || rc < 0;
+		rc = rc < 0 ? rc : 0;
 	}
 	for (int i = 0; i < MESSAGES; i++)
 		coil_promise_deinit(&far.promises[i]);

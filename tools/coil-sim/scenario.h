@@ -78,6 +78,9 @@ int scenario_children(void *arg);
 int scenario_futex(void *arg);
 int scenario_loops(void *arg);
 
+/* Did a loop end before it began, and its scenario in a deadlock, since the last call? */
+bool scenario_take_lost_loop(void);
+
 /* small.c: walks all schedules of small worlds and prints how many there were. 0, or negative. */
 int explore_small_worlds(void);
 
