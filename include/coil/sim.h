@@ -45,7 +45,7 @@ enum coil_sim_off {
 	COIL_SIM_NO_REPORTS = 1 << 0,  /* nothing is written to standard error */
 	COIL_SIM_NO_OUTPUT = 1 << 1,   /* what the program writes to descriptors 1 and 2 is lost */
 	COIL_SIM_NO_LEAKS = 1 << 2,    /* descriptors that are left open are no failure */
-	COIL_SIM_FAIL_ONWARDS = 1 << 3 /* fail_..._at: all later ones fail, too */
+	COIL_SIM_FAIL_ONWARDS = 1 << 3 /* fail_..._at and fault_at: all later ones, too */
 };
 
 /* What a run did. */

@@ -69,9 +69,13 @@ int sim_fault_errno(unsigned opcode, unsigned index)
 static bool is_asked_for(struct sim_request *request)
 {
 	struct sim *sim = request->sim;
+	uint64_t seen;
 
-	return sim->options.fault_errno && request->sqe.opcode == sim->options.fault_opcode &&
-	       sim->faults_seen++ == sim->options.fault_at;
+	if (!sim->options.fault_errno || request->sqe.opcode != sim->options.fault_opcode)
+		return false;
+	seen = sim->faults_seen++;
+	return sim->options.fault_goes_on ? seen >= sim->options.fault_at
+					  : seen == sim->options.fault_at;
 }
 
 int sim_fault(struct sim_request *request)

@@ -56,6 +56,7 @@ struct sim_options {
 	int fault_opcode;		/* of its operations, the fault_at-th fails; -1: none */
 	int fault_errno;		/* with this */
 	uint64_t fault_at;		/* from 0 on */
+	bool fault_goes_on;		/* all later ones fail, too */
 	struct sim_hooks hooks;
 };
 

@@ -102,6 +102,7 @@ static int open_world(struct simrun *run, const uint32_t *limits, struct sim_pat
 		.fault_opcode = opcode_of(options->fault_operation),
 		.fault_errno = options->fault_errno,
 		.fault_at = options->fault_at - 1,
+		.fault_goes_on = options->off & COIL_SIM_FAIL_ONWARDS,
 		.hooks = simrun_hooks(run),
 	};
 
