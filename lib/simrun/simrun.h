@@ -35,6 +35,25 @@ struct simrun_memory {
 	struct simrun_shortage *shortage;
 };
 
+#define SIMRUN_TIMERS_SEEN 256u
+
+/* A loop's timers, as they stood at the last look. */
+struct simrun_timers {
+	uint64_t fired;
+	uint64_t started;
+	uint32_t count;
+	bool is_cut;			/* there were too many to remember */
+	int64_t keys[SIMRUN_TIMERS_SEEN];
+};
+
+/* Who was ready at the last look. */
+struct simrun_progress {
+	uint64_t turns;
+	uint64_t fired;			/* hooks, ever */
+	uint64_t ready;
+	unsigned behind;		/* looks in a row since which fewer fired than were ready */
+};
+
 /* A loop of the run, from its first enter on. */
 struct simrun_loop {
 	struct simrun *run;
@@ -51,8 +70,8 @@ struct simrun_loop {
 	struct coil_hook stop;		/* fired in the loop: cancels its main task */
 	int stop_reason;
 	bool is_stopping;
-	uint64_t fired;			/* hooks, at the last look */
-	unsigned looks;			/* in which none fired, though some were ready */
+	struct simrun_timers timers;
+	struct simrun_progress progress;
 };
 
 struct simrun {
@@ -117,5 +136,12 @@ int simrun_read_options(struct simrun *run, const struct coil_sim_options *given
 /* All that can be walked in an engine that is about to enter. Stops the program if it is wrong. */
 void simrun_check(struct simrun_loop *loop);
 void simrun_shuffle(struct simrun_loop *loop);
+
+/* -- laws.c -----------------------------------------------------------------------------------
+ */
+
+/* Each compares with the last look, @seen, and makes this one the last. */
+bool simrun_timers_hold(struct simrun_timers *seen, const struct coil_loop *loop, int64_t now);
+bool simrun_progress_holds(struct simrun_progress *seen, const struct coil_loop *loop);
 
 #endif

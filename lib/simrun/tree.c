@@ -9,7 +9,6 @@
 
 /* Larger trees are walked now and then. */
 #define TASKS_EACH_TURN 128u
-#define LOOKS_MAX 64u
 
 /* -- Tasks ---------------------------------------------------------------------------------------
  */
@@ -99,17 +98,6 @@ static uint64_t count_owed(struct sim_ring *ring, const struct ring *engine)
 /* -- A turn --------------------------------------------------------------------------------------
  */
 
-static void check_progress(struct simrun_loop *loop, const struct scheduler *s)
-{
-	uint64_t fired = s->loop.hooks + LOOP_BATCH_MAX - s->loop.batch_left;
-
-	if (ready_is_empty(&s->loop.ready) || fired != loop->fired)
-		loop->looks = 0;
-	loop->fired = fired;
-	/* Somebody is ready, and turn after turn nobody runs. */
-	check(loop->looks++ < LOOKS_MAX);
-}
-
 void simrun_check(struct simrun_loop *loop)
 {
 	struct scheduler *s = loop->scheduler;
@@ -120,7 +108,8 @@ void simrun_check(struct simrun_loop *loop)
 		return;
 	check(loop_is_valid(&s->loop));
 	check_tree(s);
-	check_progress(loop, s);
+	check(simrun_timers_hold(&loop->timers, &s->loop, loop->run->sim->now));
+	check(simrun_progress_holds(&loop->progress, &s->loop));
 }
 
 /* Any order of what is ready is one that the engine allows: nobody may rely on it. */

@@ -121,7 +121,7 @@ static int turn(void *context, struct sim_ring *ring)
 	if (run->stopped_at && run->sim->enters > run->stopped_at + GRACE_TURNS)
 		return -EOWNERDEAD;
 	simrun_check(loop);
-	add_to_hash(run, loop->fired ^ (uint64_t)run->sim->now);
+	add_to_hash(run, loop->progress.fired ^ (uint64_t)run->sim->now);
 	simrun_shuffle(loop);
 	check_limits(run);
 	return 0;
