@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+#include "loop/loop.h"
+#include "sim/world.h"
+
 char rig_order[256];
 
 struct coil_options rig_options(void)
@@ -14,11 +17,27 @@ struct coil_options rig_options(void)
 	};
 }
 
+bool rig_is_simulated(void)
+{
+	return getenv("COIL_TEST_SIM") != NULL;
+}
+
+int rig_run_with(const struct coil_options *options, int (*entry)(void *arg), void *arg)
+{
+	struct coil_sim_options simulation = {
+		.size = sizeof simulation, .seed = 1, .profile = COIL_SIM_CALM, .run = options
+	};
+
+	if (!rig_is_simulated())
+		return coil_run_with(options, entry, arg);
+	return coil_sim_run(&simulation, entry, arg);
+}
+
 int rig_run(int (*entry)(void *arg), void *arg)
 {
 	struct coil_options options = rig_options();
 
-	return coil_run_with(&options, entry, arg);
+	return rig_run_with(&options, entry, arg);
 }
 
 int rig_run_on(unsigned sq_entries, unsigned cq_entries, int (*entry)(void *arg), void *arg)
@@ -27,7 +46,7 @@ int rig_run_on(unsigned sq_entries, unsigned cq_entries, int (*entry)(void *arg)
 
 	options.sq_entries = sq_entries;
 	options.cq_entries = cq_entries;
-	return coil_run_with(&options, entry, arg);
+	return rig_run_with(&options, entry, arg);
 }
 
 struct coil_stats rig_stats(void)
@@ -40,13 +59,51 @@ struct coil_stats rig_stats(void)
 
 void rig_pair(int fds[2])
 {
-	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	if (coil_sim_active())
+		EXPECT_EQ(coil_sim_socketpair(SOCK_STREAM, fds), 0);
+	else
+		EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+}
+
+static int move_bytes(int fd, void *bytes, size_t count, bool writes)
+{
+	struct iovec iov = {bytes, count};
+	struct sim_io io = {.iov = &iov, .iov_count = 1, .bytes = count, .offset = -1};
+	struct sim_file *file = sim_fd_file(sim_current(), fd);
+	int64_t n = -EBADF;
+
+	if (file)
+		n = writes ? file->ops->write(file, &io) : file->ops->read(file, &io);
+	sim_settle(sim_current());
+	return (int)n;
+}
+
+int rig_write(int fd, const void *bytes, size_t count)
+{
+	if (coil_sim_active())
+		return move_bytes(fd, (void *)(uintptr_t)bytes, count, true);
+	return (int)write(fd, bytes, count);
+}
+
+int rig_recv(int fd, void *bytes, size_t count)
+{
+	if (coil_sim_active())
+		return move_bytes(fd, bytes, count, false);
+	return (int)recv(fd, bytes, count, MSG_DONTWAIT);
+}
+
+void rig_close_fd(int fd)
+{
+	if (coil_sim_active())
+		loop_current->driver->ops->calls->close(fd);
+	else
+		close(fd);
 }
 
 void rig_close(const int fds[2])
 {
-	close(fds[0]);
-	close(fds[1]);
+	rig_close_fd(fds[0]);
+	rig_close_fd(fds[1]);
 }
 
 void rig_turns(int n)

@@ -27,6 +27,22 @@
 	}                                                                                          \
 	static void name##_steps(void)
 
+/* The same, for what has threads or descriptors of its own. */
+#define IN_REAL_TASK(suite, name)                                                                  \
+	static void name##_steps(void);                                                            \
+	static int name##_entry(void *arg)                                                         \
+	{                                                                                          \
+		(void)arg;                                                                         \
+		name##_steps();                                                                    \
+		return 0;                                                                          \
+	}                                                                                          \
+	TEST(suite, name)                                                                          \
+	{                                                                                          \
+		NEEDS_KERNEL();                                                                    \
+		EXPECT_EQ(rig_run(name##_entry, NULL), 0);                                         \
+	}                                                                                          \
+	static void name##_steps(void)
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define RIG_IS_SLOW true
 #else
@@ -48,15 +64,29 @@
 
 #define WORD(value) ((void *)(intptr_t)(value))
 
+/* COIL_TEST_SIM=1: what can is run on the simulated kernel. */
+bool rig_is_simulated(void);
+#define NEEDS_KERNEL()                                                                             \
+	do {                                                                                       \
+		if (rig_is_simulated())                                                            \
+			SKIP("the kernel's own");                                                  \
+	} while (0)
+
 /* No signal handlers, stacks of 256 KiB. */
 struct coil_options rig_options(void);
 int rig_run(int (*entry)(void *arg), void *arg);
+int rig_run_with(const struct coil_options *options, int (*entry)(void *arg), void *arg);
 int rig_run_on(unsigned sq_entries, unsigned cq_entries, int (*entry)(void *arg), void *arg);
 
 struct coil_stats rig_stats(void);
 
 void rig_pair(int fds[2]);
 void rig_close(const int fds[2]);
+void rig_close_fd(int fd);
+
+/* At once: coil_write and coil_recv wait. <= 0: not now. */
+int rig_write(int fd, const void *bytes, size_t count);
+int rig_recv(int fd, void *bytes, size_t count);
 void rig_turns(int n);
 
 /* What happened, a letter each. */

@@ -219,7 +219,7 @@ IN_TASK(cancel, releasing_and_shielded_cleanup_work_in_a_cancelled_scope)
 	rig_turns(2);
 	coil_cancel(task);
 	EXPECT_EQ(coil_join(task), 0);
-	close(fds[1]);
+	rig_close_fd(fds[1]);
 }
 
 /* -- A2.10: reasons are errnos; A2.11: a body always runs

@@ -72,7 +72,7 @@ static int waits_then_sends(void *arg)
 }
 
 /* The loop waits for both steps at once, and a message is but one completion. */
-IN_TASK(chain, alone_it_does_not_keep_messages_out)
+IN_REAL_TASK(chain, alone_it_does_not_keep_messages_out)
 {
 	struct chain_on_two two;
 	struct coil_op steps[2];
@@ -138,7 +138,7 @@ IN_TASK(chain, a_failure_that_the_kernel_hides_stops_the_later_ones_too)
 }
 
 /* One by one, as in a link: a short vectored read stops the rest. */
-IN_TASK(chain, a_short_vector_breaks_it_without_the_kernel_too)
+IN_REAL_TASK(chain, a_short_vector_breaks_it_without_the_kernel_too)
 {
 	int file = memfd_create("short", MFD_CLOEXEC);
 	char bytes[100];
@@ -155,7 +155,7 @@ IN_TASK(chain, a_short_vector_breaks_it_without_the_kernel_too)
 	close(file);
 }
 
-IN_TASK(chain, a_short_read_breaks_it)
+IN_REAL_TASK(chain, a_short_read_breaks_it)
 {
 	int file = memfd_create("short", MFD_CLOEXEC);
 	char bytes[100];
@@ -185,7 +185,7 @@ IN_TASK(chain, a_link_timeout_bounds_the_step_before_it)
 	steps[2] = coil_op_nop();
 	EXPECT_EQ(coil_chain(steps, 3, 0), -ETIME);
 	EXPECT_EQ(coil_future_result(&steps[2].future), -ECANCELED);
-	EXPECT_EQ(write(fds[1], "x", 1), 1);
+	EXPECT_EQ(rig_write(fds[1], "x", 1), 1);
 	EXPECT_EQ(coil_chain(steps, 3, 0), 0);
 	EXPECT_EQ(coil_future_result(&steps[0].future), 1);
 	EXPECT_EQ(coil_chain(&steps[1], 2, 0), -EINVAL);
@@ -234,7 +234,7 @@ IN_TASK(chain, a_cancel_ends_the_running_step_and_the_later_ones_do_not_start)
 	struct coil_task *task;
 
 	rig_pair(links.fds);
-	EXPECT_EQ(write(links.fds[1], "x", 1), 1);
+	EXPECT_EQ(rig_write(links.fds[1], "x", 1), 1);
 	task = coil_spawn(run_chain, &links);
 	coil_sleep(2 * COIL_MSEC);
 	coil_cancel(task);
@@ -242,8 +242,8 @@ IN_TASK(chain, a_cancel_ends_the_running_step_and_the_later_ones_do_not_start)
 	EXPECT_EQ(coil_future_result(&links.steps[0].future), 1);
 	for (int i = 1; i < 4; i++)
 		EXPECT_EQ(coil_future_result(&links.steps[i].future), -ECANCELED);
-	EXPECT_EQ(write(links.fds[1], "y", 1), 1);
-	EXPECT_EQ(recv(links.fds[0], links.bytes, 4, MSG_DONTWAIT), 1);
+	EXPECT_EQ(rig_write(links.fds[1], "y", 1), 1);
+	EXPECT_EQ(rig_recv(links.fds[0], links.bytes, 4), 1);
 	rig_close(links.fds);
 }
 
@@ -276,7 +276,7 @@ IN_TASK(chain, a_cancel_that_meets_a_step_on_its_way_out_reaches_the_next_one)
 		rig_turns(1 + i % 3);
 		if (i % 5 > 2)
 			coil_nop();
-		EXPECT_EQ(write(links.fds[1], "xyz", (size_t)(1 + i % 2)), 1 + i % 2);
+		EXPECT_EQ(rig_write(links.fds[1], "xyz", (size_t)(1 + i % 2)), 1 + i % 2);
 		coil_cancel(task);
 		rc = coil_join(task);
 		EXPECT_EQ(rc, -ECANCELED);
@@ -348,6 +348,7 @@ static int crowd_of_chains(void *arg)
 
 TEST(chain, is_never_split_by_a_full_submission_queue)
 {
+	NEEDS_KERNEL();
 	EXPECT_EQ(rig_run_on(4, 64, one_chain, NULL), 0);
 	for (unsigned entries = 4; entries <= 8; entries++)
 		EXPECT_EQ(rig_run_on(entries, 0, crowd_of_chains, NULL), 0);

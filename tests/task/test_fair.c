@@ -157,7 +157,7 @@ IN_TASK(fair, five_thousand_ready_tasks_do_not_keep_the_loop_from_the_kernel)
 	for (int i = 0; i < 5000; i++)
 		EXPECT_EQ(coil_go(&group, yields_for_ever, &count), 0);
 	coil_yield();
-	EXPECT_EQ(write(fds[1], "!", 1), 1);
+	EXPECT_EQ(rig_write(fds[1], "!", 1), 1);
 	count = 0;
 	EXPECT_EQ(coil_join(receiver), '!');
 	EXPECT_LE(count, 50 * 5000);

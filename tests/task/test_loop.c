@@ -275,7 +275,7 @@ static int run_with_purse(struct purse *purse)
 	purse->alloc.context = purse;
 	options.alloc = &purse->alloc;
 	options.off |= COIL_NO_REPORTS;
-	rc = coil_run_with(&options, scenario, NULL);
+	rc = rig_run_with(&options, scenario, NULL);
 	EXPECT_EQ(purse->bytes, 0);
 	EXPECT_EQ(coil_loop_current(), NULL);
 	EXPECT_EQ(test_count_fds(), fds);

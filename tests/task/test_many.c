@@ -44,7 +44,7 @@ static int run_small(unsigned n)
 	struct coil_options options = rig_options();
 
 	options.stack_bytes = 16 << 10;
-	return coil_run_with(&options, sleep_together, WORD(n));
+	return rig_run_with(&options, sleep_together, WORD(n));
 }
 
 /* A mask may take the guards away that need no mappings: vm.max_map_count allows some 32,000 then.

@@ -127,6 +127,7 @@ TEST(ops, a_cancel_takes_out_of_the_backlog_and_waits_for_room_itself)
 {
 	int fds[2];
 
+	NEEDS_KERNEL();
 	rig_pair(fds);
 	EXPECT_EQ(rig_run_on(4, 4096, cancel_many, fds), 0);
 	rig_close(fds);
@@ -211,6 +212,7 @@ TEST(ops, an_overflow_of_the_completion_queue_loses_nothing)
 {
 	int fds[2];
 
+	NEEDS_KERNEL();
 	rig_pair(fds);
 	EXPECT_EQ(rig_run_on(4, 4, wakes_all_at_once, fds), 0);
 	rig_close(fds);

@@ -56,7 +56,7 @@ static void *plays(void *arg)
 	return NULL;
 }
 
-IN_TASK(promise, another_thread_resolves_it_ten_thousand_times)
+IN_REAL_TASK(promise, another_thread_resolves_it_ten_thousand_times)
 {
 	struct ball ball = { .rounds = ROUNDS };
 	pthread_t thread;
@@ -83,7 +83,7 @@ static void *resolves_late(void *promise)
 	return NULL;
 }
 
-IN_TASK(promise, another_thread_wakes_a_loop_that_sleeps)
+IN_REAL_TASK(promise, another_thread_wakes_a_loop_that_sleeps)
 {
 	struct coil_promise promise;
 	pthread_t thread;
@@ -109,7 +109,7 @@ static void *resolves_its_own(void *index)
 	return NULL;
 }
 
-IN_TASK(promise, several_threads_resolve_at_once)
+IN_REAL_TASK(promise, several_threads_resolve_at_once)
 {
 	pthread_t threads[THREADS];
 

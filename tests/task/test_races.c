@@ -88,7 +88,7 @@ IN_TASK(races, a_cqe_with_bytes_returns_the_bytes)
 	struct racer racer = { .result = 1 };
 
 	rig_pair(fds);
-	EXPECT_EQ(write(fds[1], "hello", 5), 5);
+	EXPECT_EQ(rig_write(fds[1], "hello", 5), 5);
 	racer.op = coil_op_recv(fds[0], bytes, sizeof bytes, 0);
 	EXPECT_EQ(race(&racer, 0), 5);
 	EXPECT_STR_EQ(bytes, "hello");
@@ -103,7 +103,7 @@ IN_TASK(races, a_waitall_that_got_some_bytes_returns_the_partial_count)
 	struct racer racer = { .result = 1 };
 
 	rig_pair(fds);
-	EXPECT_EQ(write(fds[1], "0123456789", 10), 10);
+	EXPECT_EQ(rig_write(fds[1], "0123456789", 10), 10);
 	racer.op = coil_op_recv(fds[0], bytes, sizeof bytes, MSG_WAITALL);
 	EXPECT_EQ(race(&racer, 5 * COIL_MSEC), 10);
 	EXPECT_EQ(racer.next, -ECANCELED);
@@ -127,7 +127,7 @@ IN_TASK(races, a_waitall_send_that_sent_some_bytes_returns_the_partial_count)
 	EXPECT_LT(racer.result, sizeof bytes);
 	EXPECT_EQ(racer.outcome, COIL_OUTCOME_PARTIAL);
 	EXPECT_EQ(racer.next, -ECANCELED);
-	while ((n = recv(fds[0], drain, sizeof drain, MSG_DONTWAIT)) > 0)
+	while ((n = rig_recv(fds[0], drain, sizeof drain)) > 0)
 		got += n;
 	EXPECT_EQ(got, racer.result);
 	rig_close(fds);
@@ -205,14 +205,14 @@ IN_TASK(races, bytes_that_come_with_the_cancel_are_returned_or_stay_in_the_socke
 		rig_turns(i % 3 + 1);
 		if (i % 2)
 			coil_nop();
-		EXPECT_EQ(write(fds[1], "x", 1), 1);
+		EXPECT_EQ(rig_write(fds[1], "x", 1), 1);
 		coil_cancel(task);
 		rc = coil_join(task);
 		EXPECT(rc == 'x' || rc == -ECANCELED);
 		if (rc == 'x')
 			got++;
 		else
-			left += recv(fds[0], &byte, 1, MSG_DONTWAIT) == 1;
+			left += rig_recv(fds[0], &byte, 1) == 1;
 		rig_close(fds);
 	}
 	EXPECT_EQ(got + left, 200);

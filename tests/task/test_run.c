@@ -188,6 +188,7 @@ TEST(run, a_deadlock_is_reported_with_who_waits_for_what)
 	char text[4096];
 	int status = in_a_child(deadlock, text, sizeof text);
 
+	NEEDS_KERNEL();
 	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
 	EXPECT(strstr(text, "deadlock: every task waits"));
 	EXPECT(strstr(text, "task 1 \"main\" waits for task 2"));
@@ -224,6 +225,7 @@ TEST(run, what_something_could_end_is_no_deadlock)
 {
 	char text[4096];
 
+	NEEDS_KERNEL();
 	in_a_child(hope, text, sizeof text);
 	EXPECT_STR_EQ(text, "");
 	in_a_child(other_hope, text, sizeof text);

@@ -287,7 +287,7 @@ IN_TASK(scope, timeout_of_an_operation_costs_one_cancel_and_no_byte)
 	rig_pair(fds);
 	EXPECT_EQ(coil_timeout(2 * COIL_MSEC, times_out_a_recv, WORD(fds[0])), -ETIME);
 	EXPECT_EQ(rig_stats().cancels, cancels + 1);
-	EXPECT_EQ(write(fds[1], "x", 1), 1);
+	EXPECT_EQ(rig_write(fds[1], "x", 1), 1);
 	EXPECT_EQ(coil_timeout(1 * COIL_SEC, times_out_a_recv, WORD(fds[0])), 1);
 	rig_close(fds);
 }

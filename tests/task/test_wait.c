@@ -184,7 +184,7 @@ IN_TASK(race, promises_among_the_losers_stay_pending)
 	coil_promise_deinit(&promise);
 }
 
-IN_TASK(race, the_fd_that_a_loser_opened_is_closed)
+IN_REAL_TASK(race, the_fd_that_a_loser_opened_is_closed)
 {
 	int fds = test_count_fds();
 	struct coil_op ops[3] = { coil_op_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
@@ -202,7 +202,7 @@ IN_TASK(race, the_fd_that_a_loser_opened_is_closed)
 	EXPECT_EQ(test_count_fds(), fds);
 }
 
-IN_TASK(race, the_winner_that_stands_there_twice_keeps_its_fd)
+IN_REAL_TASK(race, the_winner_that_stands_there_twice_keeps_its_fd)
 {
 	struct coil_op op = coil_op_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct coil_future *twice[] = { &op.future, &op.future };
