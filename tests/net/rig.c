@@ -3,8 +3,23 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+bool rig_is_simulated(void)
+{
+	return getenv("COIL_TEST_SIM") != NULL;
+}
+
+int rig_run(int (*entry)(void *arg), void *arg)
+{
+	static const struct coil_options run = {.size = sizeof run, .stack_bytes = 256u << 10};
+	struct coil_sim_options options = {.size = sizeof options, .seed = 1,
+					   .descriptors_max = 1u << 20, .run = &run};
+
+	return rig_is_simulated() ? coil_sim_run(&options, entry, arg) : coil_run(entry, arg);
+}
 
 const char *rig_port(const struct coil_listener *listener)
 {
@@ -40,7 +55,8 @@ bool rig_tcp_pair(struct rig_pair *pair)
 bool rig_unix_pair(struct rig_pair *pair)
 {
 	int fds[2];
-	int rc = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
+	int rc = coil_sim_active() ? coil_sim_socketpair(SOCK_STREAM, fds)
+				   : socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
 
 	EXPECT_EQ(rc, 0);
 	EXPECT_EQ(coil_stream_from_fd(&pair->a, fds[0]), 0);

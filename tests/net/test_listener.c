@@ -42,7 +42,7 @@ static int hosts(void *arg)
 
 TEST(listener, takes_addresses_and_all)
 {
-	RUN(hosts);
+	RUN_REAL(hosts);
 }
 
 static int names(void *arg)
@@ -54,7 +54,7 @@ static int names(void *arg)
 TEST(listener, takes_names)
 {
 	rig_need_localhost();
-	RUN(names);
+	RUN_REAL(names);
 }
 
 static int refusals(void *arg)
@@ -180,7 +180,7 @@ static int stale_path(void *arg)
 
 TEST(listener, removes_a_dead_socket_and_nothing_else)
 {
-	RUN(stale_path);
+	RUN_REAL(stale_path);
 }
 
 static int bad_paths(void *arg)
@@ -474,5 +474,5 @@ static int many_at_once(void *arg)
 
 TEST(listener, thousands_of_connections_at_once)
 {
-	RUN(many_at_once);
+	RUN_REAL(many_at_once);
 }

@@ -168,7 +168,7 @@ static int not_a_stream(void *arg)
 
 TEST(stream, from_fd_takes_stream_sockets_alone)
 {
-	RUN(not_a_stream);
+	RUN_REAL(not_a_stream);
 }
 
 static int names(void *arg)
@@ -203,7 +203,7 @@ static int names(void *arg)
 
 TEST(stream, names_and_nodelay)
 {
-	RUN(names);
+	RUN_REAL(names);
 }
 
 /* -- Cancellation ------------------------------------------------------------------------------ */
