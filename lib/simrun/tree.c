@@ -5,6 +5,7 @@
  */
 #include "loop/backlog.h"
 #include "simrun/simrun.h"
+#include "task/priority.h"
 #include "task/scope.h"
 
 /* Larger trees are walked now and then. */
@@ -13,20 +14,15 @@
 /* -- Tasks ---------------------------------------------------------------------------------------
  */
 
-static bool is_task(const struct coil_hook *hook)
-{
-	return hook->fire == task_fire;
-}
-
-/* Hooks of tasks in a half of the ready queue. A ring in it would not end. */
-static uint32_t count_ready(const struct hook_queue *queue)
+/* Hooks of tasks in a queue of those that are ready. A ring in it would not end. */
+static uint32_t count_ready(const struct scheduler *s, const struct hook_queue *queue)
 {
 	uint32_t count = 0;
 	uint32_t steps = 0;
 
 	for (struct coil_hook *hook = queue->first; hook; hook = hook->next) {
 		check(++steps < 1u << 24);
-		if (!is_task(hook))
+		if (!priority_is_task(s, hook))
 			continue;
 		count++;
 		/* Ready, and nowhere else: what it awaited is resolved, or it awaits nothing. */
@@ -73,7 +69,8 @@ static void check_tree(struct scheduler *s)
 			ready++;
 	}
 	check(alive == s->alive);
-	check(ready == count_ready(&s->loop.ready.turn) + count_ready(&s->loop.ready.next));
+	check(ready == count_ready(s, &s->loop.ready.turn) + count_ready(s, &s->loop.ready.next) +
+			       count_ready(s, &s->background.queue));
 }
 
 /* -- What the kernel owes ------------------------------------------------------------------------

@@ -66,6 +66,11 @@ void background_init(struct scheduler *s)
 	s->background.pump.fire = pump_fire;
 }
 
+bool priority_is_task(const struct scheduler *s, const struct coil_hook *hook)
+{
+	return hook->fire == task_fire || hook->fire == s->fire || hook->fire == background_fire;
+}
+
 void priority_choose_hook(struct coil_task *task)
 {
 	task->hook.fire = task->flags & TASK_BACKGROUND ? background_fire

@@ -18,6 +18,9 @@ void background_init(struct scheduler *s);
 /* @priority is not COIL_PRIORITY_INHERIT. */
 void priority_set(struct coil_task *task, int priority);
 
+/* Is @hook that of a task, of whatever class? */
+bool priority_is_task(const struct scheduler *s, const struct coil_hook *hook);
+
 /* The hook that goes with the task's class. */
 void priority_choose_hook(struct coil_task *task);
 

@@ -27,7 +27,7 @@ static void until_runs(int count)
 	EXPECT_EQ(atomic_load(&runs), count);
 }
 
-IN_TASK(signals, b11_1_a_task_of_the_loop_runs)
+IN_REAL_TASK(signals, b11_1_a_task_of_the_loop_runs)
 {
 	atomic_store(&runs, 0);
 	EXPECT_EQ(coil_on_signal(SIGUSR1, counts, WORD(1)), 0);
@@ -57,6 +57,7 @@ TEST(signals, b11_1_on_any_threads_loop)
 	pthread_t thread;
 	void *result;
 
+	NEEDS_KERNEL();
 	atomic_store(&runs, 0);
 	ASSERT_EQ(pthread_create(&thread, NULL, runs_a_loop, (void *)(intptr_t)is_signalled), 0);
 	pthread_join(thread, &result);
@@ -64,7 +65,7 @@ TEST(signals, b11_1_on_any_threads_loop)
 	EXPECT(is_default(SIGUSR1));
 }
 
-IN_TASK(signals, b11_2_one_replaces_the_other_and_removing_says_if_there_was_one)
+IN_REAL_TASK(signals, b11_2_one_replaces_the_other_and_removing_says_if_there_was_one)
 {
 	atomic_store(&runs, 0);
 	EXPECT_EQ(coil_on_signal(SIGUSR1, NULL, NULL), -ENOENT);
@@ -85,7 +86,7 @@ static void count_handled(int signum)
 	handled += signum == SIGUSR1;
 }
 
-IN_TASK(signals, b11_2_the_old_disposition_comes_back)
+IN_REAL_TASK(signals, b11_2_the_old_disposition_comes_back)
 {
 	struct sigaction own = { .sa_handler = count_handled };
 	struct sigaction now;
@@ -120,11 +121,12 @@ static int leaves_a_handler(void *arg)
 
 TEST(signals, b11_3_the_end_of_the_loop_removes_all)
 {
+	NEEDS_KERNEL();
 	EXPECT_EQ(rig_run(leaves_a_handler, NULL), 1);
 	EXPECT(is_default(SIGUSR1) && is_default(SIGHUP));
 }
 
-IN_TASK(signals, b11_3_system_calls_are_restarted)
+IN_REAL_TASK(signals, b11_3_system_calls_are_restarted)
 {
 	struct sigaction now;
 
@@ -144,7 +146,7 @@ static int counts_behind_gate(void *arg)
 	return 0;
 }
 
-IN_TASK(signals, realtime_ones_run_once_each_standard_ones_are_merged)
+IN_REAL_TASK(signals, realtime_ones_run_once_each_standard_ones_are_merged)
 {
 	union sigval value = { .sival_int = 0 };
 
@@ -175,7 +177,7 @@ static int removes_itself(void *arg)
 	return (int)(intptr_t)arg;
 }
 
-IN_TASK(signals, a_handler_may_remove_itself)
+IN_REAL_TASK(signals, a_handler_may_remove_itself)
 {
 	atomic_store(&runs, 0);
 	EXPECT_EQ(coil_on_signal(SIGUSR1, removes_itself, NULL), 0);
@@ -184,7 +186,7 @@ IN_TASK(signals, a_handler_may_remove_itself)
 	EXPECT(is_default(SIGUSR1));
 }
 
-IN_TASK(signals, a_child_that_ends_is_told)
+IN_REAL_TASK(signals, a_child_that_ends_is_told)
 {
 	siginfo_t info;
 	sigset_t set = set_of(SIGCHLD);
@@ -230,6 +232,7 @@ static int takes_sigint_itself(void *arg)
 
 TEST(signals, a6_what_the_program_uses_does_not_cancel_main)
 {
+	NEEDS_KERNEL();
 	EXPECT_EQ(coil_run(takes_sigint_itself, NULL), 9);
 	EXPECT(is_default(SIGINT) && is_default(SIGTERM));
 }
@@ -271,6 +274,7 @@ static int sees_it_taken_elsewhere(void *arg)
 
 TEST(signals, a6_nor_what_it_uses_on_another_loop)
 {
+	NEEDS_KERNEL();
 	EXPECT_EQ(coil_run(sees_it_taken_elsewhere, NULL), 0);
 }
 
@@ -297,6 +301,7 @@ TEST(signals, all_loops_see_a_signal)
 	pthread_t threads[6];
 	void *result;
 
+	NEEDS_KERNEL();
 	atomic_store(&watching, 0);
 	for (int i = 0; i < 6; i++)
 		ASSERT_EQ(pthread_create(&threads[i], NULL, runs_a_loop,
@@ -350,6 +355,7 @@ static int keeps_sending(void *arg)
 
 TEST(signals, loops_come_and_go_under_fire)
 {
+	NEEDS_KERNEL();
 	if (RIG_ON_TSAN)
 		SKIP("ThreadSanitizer does not see that a ring's memory was mapped anew");
 	EXPECT_EQ(rig_run(keeps_sending, NULL), 0);
@@ -382,5 +388,6 @@ static int lends_a_watch(void *arg)
 TEST_SIGNAL(signals, another_loops_watch_stops_the_program, SIGABRT,
 	    "coil_signal_close: this watch belongs to the loop of another thread")
 {
+	NEEDS_KERNEL();
 	rig_run(lends_a_watch, NULL);
 }

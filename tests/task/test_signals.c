@@ -21,7 +21,7 @@ static int waits_with_info(void *arg)
 	return coil_signal_wait(&set, &sent->info);
 }
 
-IN_TASK(signals, a_wait_tells_number_sender_and_value)
+IN_REAL_TASK(signals, a_wait_tells_number_sender_and_value)
 {
 	struct sent sent = { .signum = SIGUSR1 };
 	struct coil_task *task = coil_spawn(waits_with_info, &sent);
@@ -37,7 +37,7 @@ IN_TASK(signals, a_wait_tells_number_sender_and_value)
 	EXPECT(is_default(SIGUSR1));
 }
 
-IN_TASK(signals, every_waiter_sees_every_signal)
+IN_REAL_TASK(signals, every_waiter_sees_every_signal)
 {
 	struct coil_task *tasks[5];
 
@@ -50,7 +50,7 @@ IN_TASK(signals, every_waiter_sees_every_signal)
 	EXPECT(is_default(SIGUSR2));
 }
 
-IN_TASK(signals, a_wait_can_be_cancelled_before_and_during)
+IN_REAL_TASK(signals, a_wait_can_be_cancelled_before_and_during)
 {
 	struct coil_task *task = coil_spawn(signal_rig_waits, WORD(SIGUSR1));
 
@@ -77,7 +77,7 @@ static int is_told_and_cancelled(void *watch)
 }
 
 /* What has come is the result, in a cancelled scope too; the next wait meets the cancel. */
-IN_TASK(signals, a_signal_that_came_before_a_cancel_is_the_result)
+IN_REAL_TASK(signals, a_signal_that_came_before_a_cancel_is_the_result)
 {
 	sigset_t set = set_of(SIGUSR1);
 	struct coil_signal_watch *watch;
@@ -89,7 +89,7 @@ IN_TASK(signals, a_signal_that_came_before_a_cancel_is_the_result)
 	coil_signal_close(watch);
 }
 
-IN_TASK(signals, what_cannot_be_waited_for_is_refused)
+IN_REAL_TASK(signals, what_cannot_be_waited_for_is_refused)
 {
 	static const int refused[] = { SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
 	struct coil_signal_watch *watch;
@@ -114,7 +114,7 @@ IN_TASK(signals, what_cannot_be_waited_for_is_refused)
 
 /* -- Watches ---------------------------------------------------------------------------------- */
 
-IN_TASK(signals, a_watch_misses_nothing_between_two_waits)
+IN_REAL_TASK(signals, a_watch_misses_nothing_between_two_waits)
 {
 	sigset_t set = set_of(SIGUSR1);
 	struct coil_signal_watch *watch;
@@ -143,7 +143,7 @@ static int takes_next(void *arg)
 	return coil_signal_next(shared, NULL);
 }
 
-IN_TASK(signals, one_watch_serves_its_waiters_in_order)
+IN_REAL_TASK(signals, one_watch_serves_its_waiters_in_order)
 {
 	sigset_t set = set_of(SIGUSR1);
 	struct coil_task *tasks[3];
@@ -161,7 +161,7 @@ IN_TASK(signals, one_watch_serves_its_waiters_in_order)
 	EXPECT_EQ(coil_join(tasks[2]), -EPIPE);
 }
 
-IN_TASK(signals, realtime_signals_queue_with_their_values)
+IN_REAL_TASK(signals, realtime_signals_queue_with_their_values)
 {
 	sigset_t set = set_of(SIGRTMIN + 1);
 	struct coil_signal_watch *watch;
@@ -236,6 +236,7 @@ TEST(signals, a_hundred_thousand_in_a_burst)
 {
 	struct coil_options options = rig_options();
 
+	NEEDS_KERNEL();
 	if (RIG_ON_TSAN)
 		SKIP("ThreadSanitizer keeps signals from a thread that sleeps in the ring");
 	options.off |= COIL_NO_REPORTS;
@@ -274,6 +275,7 @@ TEST(signals, an_overflow_is_counted_and_told)
 	ssize_t n;
 	int old;
 
+	NEEDS_KERNEL();
 	if (RIG_ON_TSAN)
 		SKIP("ThreadSanitizer merges realtime signals");
 	old = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
@@ -349,6 +351,7 @@ TEST(signals, without_memory_nothing_is_taken)
 	};
 	struct coil_options options = rig_options();
 
+	NEEDS_KERNEL();
 	options.alloc = &alloc;
 	EXPECT_EQ(coil_run_with(&options, runs_short_of_memory, WORD(2)), 2);
 }
@@ -383,6 +386,7 @@ TEST(signals, sixty_four_loops_may_use_them)
 {
 	pthread_t threads[LOOPS];
 
+	NEEDS_KERNEL();
 	if (RIG_IS_SLOW)
 		SKIP("64 rings");
 	pthread_barrier_init(&all_use, NULL, LOOPS + 1);
