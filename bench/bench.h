@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench - the parts of coil-bench: a row a case, and how one is measured.
+ * bench - the parts of coil-bench: a row a case.
  *
  * A case is opened, measured and closed inside of one coil_run: its floor and its Coil side are two
- * measure_cases that take turns, driven by the main task.
+ * measure_cases that take turns, driven by the main task. The measuring is coil/bench.h's.
  */
 #ifndef COIL_BENCH_BENCH_H
 #define COIL_BENCH_BENCH_H
@@ -14,8 +14,9 @@
 #include <stdio.h>
 
 #include <coil.h>
+#include <coil/bench.h>
 
-#include "measure.h"
+#include "lib/measure.h"
 #include "raw_micro.h"
 
 enum bench_goal {
@@ -27,7 +28,14 @@ enum bench_goal {
 };
 
 struct bench;
-struct bench_result;
+
+struct measure_case {
+	void (*run)(void *arg, uint64_t units);
+	void *arg;
+	uint64_t step;			/* units come in multiples of it; 0: 1 */
+	/* Not timed, before each run; NULL: nothing to prepare. */
+	void (*prepare)(void *arg, uint64_t units);
+};
 
 struct bench_case {
 	const char *name;
@@ -41,8 +49,8 @@ struct bench_case {
 	/* Fills bench->coil, and bench->floor if that is not raw's. 0 or a negative errno. */
 	int (*open)(struct bench *bench);
 	void (*close)(struct bench *bench);
-	/* Measures by itself, once; the two above are NULL. */
-	int (*whole)(const struct bench_case *bench_case, struct bench_result *ret_result);
+	/* Measures by itself, into the entry; the two above are NULL. */
+	int (*whole)(const struct bench_case *bench_case, struct coil_bench_entry *entry);
 };
 
 struct bench {
@@ -50,20 +58,7 @@ struct bench {
 	struct measure_case floor;	/* run is NULL: there is none */
 	struct measure_case coil;
 	void *state;
-};
-
-struct bench_result {
-	const struct bench_case *of;
-	int error;			/* a negative errno: the rest is nothing */
-	struct measure_figure floor;
-	struct measure_figure coil;
-	double ratio;			/* of the medians; 0 without a floor */
-	double ratio_paired;
-	double enters;			/* these for each unit */
-	double sqes;
-	double switches;
-	double allocations;
-	double spawn_ns;		/* of the parked tasks */
+	struct raw_micro *raw;
 };
 
 /* The tables of the case files, each ended by a row without a name. */
@@ -74,18 +69,8 @@ extern const struct bench_case bench_cases_timers[];
 extern const struct bench_case bench_cases_file[];
 extern const struct bench_case bench_cases_parked[];
 
-/* Opens a loop, measures one case on it, and closes it. What went wrong is in the result. */
-void bench_measure(const struct bench_case *bench_case, struct measure_options options,
-		   struct bench_result *ret_result);
-
-/* SIGINT ends the measuring: what is known is reported. */
-bool bench_is_interrupted(void);
-void bench_watch_interrupt(void);
-
-bool bench_goal_is_met(const struct bench_result *result);
-void bench_print_head(FILE *out);
-void bench_print_row(FILE *out, const struct bench_result *result);
-void bench_print_json(FILE *out, const struct bench_result *results, size_t count);
+/* The row as the library wants it; the row has to stay. */
+struct coil_bench_case bench_case_of(const struct bench_case *row);
 
 /* Stops the program: a benchmark whose work fails measures nothing. */
 void bench_must(bool is_true, const char *what);

@@ -1,34 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* One case: its own loop, the floor and Coil in turns, then the counters of one more run. */
+/* A row of the tables as a case of coil/bench.h: opens its floor, then its own side. */
 #include "bench.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
-
-#define COUNTED_RUNS 8
-
-static volatile sig_atomic_t is_interrupted;
-
-static void note_interrupt(int signum)
-{
-	(void)signum;
-	is_interrupted = 1;
-}
-
-void bench_watch_interrupt(void)
-{
-	struct sigaction action = { .sa_handler = note_interrupt };
-
-	/* A second one kills. */
-	action.sa_flags = (int)SA_RESETHAND;
-	sigaction(SIGINT, &action, NULL);
-}
-
-bool bench_is_interrupted(void)
-{
-	return is_interrupted;
-}
 
 void bench_must(bool is_true, const char *what)
 {
@@ -38,141 +13,90 @@ void bench_must(bool is_true, const char *what)
 	abort();
 }
 
-struct drive {
-	struct bench bench;
-	struct measure_options options;
-	struct raw_micro *raw;
-	struct bench_result *result;
-};
-
-static void run_window(const struct measure_case *subject, uint64_t units, struct measure *m)
+static int open_floor(struct bench *bench)
 {
-	if (subject->prepare)
-		subject->prepare(subject->arg, units);
-	if (m)
-		measure_begin(m);
-	subject->run(subject->arg, units);
-	if (m)
-		measure_end(m);
-}
-
-static struct coil_stats stats_now(void)
-{
-	struct coil_stats stats = { .size = sizeof(stats) };
-
-	coil_stats(&stats);
-	return stats;
-}
-
-static double per_unit(uint64_t after, uint64_t before, uint64_t units)
-{
-	return (double)(after - before) / (double)units;
-}
-
-/* Counters, of windows as long as the measured ones. What prepares a window is not counted. */
-static void count_units(const struct measure_case *subject, uint64_t units,
-			struct bench_result *result)
-{
-	struct coil_stats sum = { 0 };
-
-	for (unsigned int i = 0; i < COUNTED_RUNS; i++) {
-		struct coil_stats before, after;
-
-		if (subject->prepare)
-			subject->prepare(subject->arg, units);
-		before = stats_now();
-		subject->run(subject->arg, units);
-		after = stats_now();
-		sum.enters += after.enters - before.enters;
-		sum.sqes += after.sqes - before.sqes;
-		sum.switches += after.switches - before.switches;
-		sum.allocations += after.allocations - before.allocations;
-	}
-	result->enters = per_unit(sum.enters, 0, COUNTED_RUNS * units);
-	result->sqes = per_unit(sum.sqes, 0, COUNTED_RUNS * units);
-	result->switches = per_unit(sum.switches, 0, COUNTED_RUNS * units);
-	result->allocations = per_unit(sum.allocations, 0, COUNTED_RUNS * units);
-}
-
-static void take_figures(const struct measure *m, bool has_floor, struct bench_result *result)
-{
-	measure_figure(m, has_floor, &result->coil);
-	if (!has_floor)
-		return;
-	measure_figure(m, 0, &result->floor);
-	result->ratio_paired = measure_ratio_paired(m, 0, 1);
-	if (result->floor.median_ns > 0)
-		result->ratio = result->coil.median_ns / result->floor.median_ns;
-}
-
-static int take_turns(struct drive *drive)
-{
-	const struct measure_case *cases[2] = { &drive->bench.floor, &drive->bench.coil };
-	bool has_floor = drive->bench.floor.run != NULL;
-	const struct measure_case *const *subjects = has_floor ? cases : cases + 1;
-	struct measure m;
-	uint64_t units;
-	int which, rc;
-
-	rc = measure_open(&m, has_floor ? 2 : 1, drive->options);
-	if (rc < 0)
-		return rc;
-	for (unsigned int i = 0; i < (has_floor ? 2u : 1u); i++)
-		measure_step(&m, i, subjects[i]->step);
-	while (!bench_is_interrupted() && (which = measure_next(&m, &units)) >= 0)
-		run_window(subjects[which], units, &m);
-	take_figures(&m, has_floor, drive->result);
-	count_units(&drive->bench.coil, drive->result->coil.units, drive->result);
-	measure_close(&m);
-	return drive->result->coil.windows_clean ? 0 : -ETIME;
-}
-
-static int open_floor(struct drive *drive)
-{
-	const struct bench_case *of = drive->bench.of;
+	const struct bench_case *of = bench->of;
 	int rc;
 
 	if (!of->has_raw)
 		return 0;
-	rc = raw_micro_open(of->raw, of->parameter, &drive->raw);
+	rc = raw_micro_open(of->raw, of->parameter, &bench->raw);
 	/* A switch has a floor on some architectures only. */
 	if (rc == -ENOSYS)
 		return 0;
 	if (rc < 0)
 		return rc;
-	drive->bench.floor = (struct measure_case){
-		.run = raw_micro_run, .prepare = raw_micro_prepare, .arg = drive->raw,
-		.step = raw_micro_step(drive->raw),
+	bench->floor = (struct measure_case){
+		.run = raw_micro_run, .prepare = raw_micro_prepare, .arg = bench->raw,
+		.step = raw_micro_step(bench->raw),
 	};
 	return 0;
 }
 
-static int drive_main(void *arg)
+static struct coil_bench_subject subject_of(const char *name, const struct measure_case *from)
 {
-	struct drive *drive = arg;
-	int rc = open_floor(drive);
-
-	if (rc < 0)
-		return rc;
-	rc = drive->bench.of->open(&drive->bench);
-	if (rc == 0) {
-		rc = take_turns(drive);
-		if (drive->bench.of->close)
-			drive->bench.of->close(&drive->bench);
-	}
-	raw_micro_close(drive->raw);
-	return rc;
+	return (struct coil_bench_subject){ .name = name, .run = from->run, .arg = from->arg,
+					    .prepare = from->prepare, .step = from->step };
 }
 
-void bench_measure(const struct bench_case *bench_case, struct measure_options options,
-		   struct bench_result *ret_result)
+static int open_row(struct coil_bench_case *self)
 {
-	const struct coil_options loop = { .size = sizeof(loop), .off = COIL_NO_SIGNALS };
-	struct drive drive = { .bench.of = bench_case, .options = options, .result = ret_result };
+	struct bench *bench = calloc(1, sizeof(*bench));
+	unsigned count = 0;
+	int rc;
 
-	*ret_result = (struct bench_result){ .of = bench_case };
-	if (bench_case->whole)
-		ret_result->error = bench_case->whole(bench_case, ret_result);
-	else
-		ret_result->error = coil_run_with(&loop, drive_main, &drive);
+	bench_must(bench, "out of memory");
+	bench->of = self->state;
+	self->state = bench;
+	rc = open_floor(bench);
+	if (rc == 0)
+		rc = bench->of->open(bench);
+	if (rc < 0)
+		return rc;
+	if (bench->floor.run)
+		self->subjects[count++] = subject_of("floor", &bench->floor);
+	self->subjects[count] = subject_of("coil", &bench->coil);
+	return 0;
+}
+
+/* Also after an open that failed: the row's own part of it stays then, and the process ends. */
+static void close_row(struct coil_bench_case *self)
+{
+	struct bench *bench = self->state;
+
+	if (self->subjects[0].run && bench->of->close)
+		bench->of->close(bench);
+	raw_micro_close(bench->raw);
+	free(bench);
+}
+
+static int measure_row(struct coil_bench_case *self, struct coil_bench_entry *entry)
+{
+	const struct bench_case *row = self->state;
+
+	return row->whole(row, entry);
+}
+
+/* The library only borrows the row, and a case's state is not const. */
+static void *state_of(const struct bench_case *row)
+{
+	return (void *)(uintptr_t)row;
+}
+
+struct coil_bench_case bench_case_of(const struct bench_case *row)
+{
+	static const int kinds[] = {
+		[BENCH_NO_GOAL] = COIL_BENCH_NO_GOAL, [BENCH_RATIO] = COIL_BENCH_RATIO,
+		[BENCH_NS] = COIL_BENCH_VALUE, [BENCH_PLUS_NS] = COIL_BENCH_PLUS,
+		[BENCH_BYTES] = COIL_BENCH_VALUE,
+	};
+
+	return (struct coil_bench_case){
+		.name = row->name, .what = row->what,
+		.unit = row->goal_kind == BENCH_BYTES ? "B" : "ns",
+		.flags = (row->whole ? 0 : COIL_BENCH_ASYNC) | (row->is_long ? COIL_BENCH_LONG : 0),
+		.goal_kind = kinds[row->goal_kind], .goal = row->goal,
+		.open = row->whole ? NULL : open_row, .close = row->whole ? NULL : close_row,
+		.whole = row->whole ? measure_row : NULL, .state = state_of(row),
+	};
 }

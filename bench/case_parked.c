@@ -80,27 +80,44 @@ static _Noreturn void child_main(unsigned int n, int out)
 	_exit(written == sizeof(parked) ? 0 : 1);
 }
 
-static int measure_parked(const struct bench_case *bench_case, struct bench_result *ret_result)
+static int run_child(unsigned int n, struct parked *ret_parked)
 {
-	struct parked parked = { .error = -EPIPE };
 	int ends[2];
 	pid_t child;
 
+	ret_parked->error = -EPIPE;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	child = fork();
 	if (child == 0)
-		child_main(bench_case->parameter, ends[1]);
+		child_main(n, ends[1]);
 	close(ends[1]);
-	if (child < 0 || read(ends[0], &parked, sizeof(parked)) != sizeof(parked))
-		parked.error = -EPIPE;
+	if (child < 0 || read(ends[0], ret_parked, sizeof(*ret_parked)) != sizeof(*ret_parked))
+		ret_parked->error = -EPIPE;
 	close(ends[0]);
 	if (child > 0)
 		waitpid(child, NULL, 0);
-	ret_result->coil.median_ns = parked.bytes;
-	ret_result->coil.windows = ret_result->coil.windows_clean = 1;
-	ret_result->spawn_ns = parked.ns;
-	return parked.error;
+	return ret_parked->error;
+}
+
+static int measure_parked(const struct bench_case *bench_case, struct coil_bench_entry *entry)
+{
+	struct coil_bench_result *result;
+	unsigned int rounds = bench_case->is_long ? 1 : 3;
+	char words[80] = "";
+	int rc = coil_bench_result_add(entry, "coil", &result);
+
+	for (unsigned int i = 0; i < rounds && rc == 0 && !coil_bench_is_stopped(); i++) {
+		struct parked parked = { 0 };
+
+		rc = run_child(bench_case->parameter, &parked);
+		if (rc == 0)
+			rc = coil_bench_sample(result, parked.bytes);
+		if (rc == 0)
+			rc = coil_bench_count(result, "spawn_ns", parked.ns);
+		snprintf(words, sizeof(words), "%.0f ns to spawn and park each", parked.ns);
+	}
+	return rc < 0 ? rc : coil_bench_note(entry, words);
 }
 
 const struct bench_case bench_cases_parked[] = {

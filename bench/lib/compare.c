@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* See compare.h. */
+#include "compare.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUNDS_MIN 9
+#define LEAST_CHANGE 0.02
+#define WIDEST 0.05 /* what an interval must exclude to say: no change */
+#define P_MAX 0.05
+#define STOLEN_MAX 0.05
+#define CLEAN_MIN 0.02
+#define SPEED_CHANGE_MAX 0.05
+#define SPEED_CHANGE_BY_FLOOR_MAX 0.3
+
+struct side {
+	const struct coil_bench_result *result;
+	const struct coil_bench_result *floor;
+	double *values;
+	size_t count;
+};
+
+const char *verdict_name(enum verdict verdict)
+{
+	static const char *const names[] = {
+		[VERDICT_NO_CHANGE] = "no change", [VERDICT_FASTER] = "faster",
+		[VERDICT_SLOWER] = "slower", [VERDICT_NONE] = "no verdict",
+		[VERDICT_ONLY_OLD] = "gone", [VERDICT_ONLY_NEW] = "new",
+	};
+
+	return names[verdict];
+}
+
+/* -- Noise ------------------------------------------------------------------------------------- */
+
+static const char *noise_words(const struct noise *noise)
+{
+	if (noise->stolen > STOLEN_MAX)
+		return "the host took processor time away";
+	if (noise->clean < CLEAN_MIN)
+		return "hardly a window ran at full speed";
+	return NULL;
+}
+
+static bool speed_differs(const struct noise *before, const struct noise *after, double most)
+{
+	double change = after->speed / before->speed;
+
+	return change > 1 + most || change < 1 / (1 + most);
+}
+
+/* Why nothing can be said, or NULL. */
+static const char *reason_of(const struct comparison *of, const struct side *before,
+			     const struct side *after)
+{
+	const struct noise *old_noise = &before->result->entry->noise;
+	const struct noise *new_noise = &after->result->entry->noise;
+
+	if (before->result->error || before->result->entry->error)
+		return "the old run could not measure it";
+	if (after->result->error || after->result->entry->error)
+		return "the new run could not measure it";
+	if (before->count < ROUNDS_MIN || after->count < ROUNDS_MIN)
+		return "fewer than nine rounds";
+	if (noise_words(old_noise))
+		return noise_words(old_noise);
+	if (noise_words(new_noise))
+		return noise_words(new_noise);
+	if (speed_differs(old_noise, new_noise,
+			  of->is_by_floor ? SPEED_CHANGE_BY_FLOOR_MAX : SPEED_CHANGE_MAX))
+		return "the machine ran at another speed";
+	return NULL;
+}
+
+/* -- One case ---------------------------------------------------------------------------------- */
+
+static int take_values(struct side *side, bool is_by_floor)
+{
+	side->values = malloc((side->result->samples_count + 1) * sizeof(*side->values));
+	if (!side->values)
+		return -ENOMEM;
+	side->count = is_by_floor ? ratios_of(side->floor, side->result, side->values)
+				  : samples_of(side->result, side->values);
+	return 0;
+}
+
+/* More is worse from here on. */
+static void turn_round(struct side *side)
+{
+	for (size_t i = 0; i < side->count; i++)
+		side->values[i] = 1 / side->values[i];
+}
+
+static void judge_values(struct comparison *of, struct side *before, struct side *after)
+{
+	uint64_t seed = after->result->entry->bench->options.seed;
+
+	if (after->result->entry->flags & COIL_BENCH_HIGHER) {
+		turn_round(before);
+		turn_round(after);
+	}
+	if (!before->count || !after->count)
+		return;
+	of->ratio = median_of(after->values, after->count) /
+		    median_of(before->values, before->count);
+	of->interval = ratio_interval(before->values, before->count, after->values, after->count,
+				      seed);
+	of->p = mann_whitney(before->values, before->count, after->values, after->count);
+}
+
+static int compare_results(struct comparison *of, const struct coil_bench_result *old_result,
+			   const struct coil_bench_result *new_result)
+{
+	struct side before = { .result = old_result, .floor = entry_floor(old_result->entry) };
+	struct side after = { .result = new_result, .floor = entry_floor(new_result->entry) };
+	const char *reason;
+	int rc;
+
+	of->is_by_floor = before.floor && after.floor;
+	rc = take_values(&before, of->is_by_floor);
+	if (rc == 0)
+		rc = take_values(&after, of->is_by_floor);
+	if (rc == 0) {
+		of->before = summary_of(old_result).median;
+		of->after = summary_of(new_result).median;
+		judge_values(of, &before, &after);
+		reason = reason_of(of, &before, &after);
+		if (reason)
+			snprintf(of->words, sizeof(of->words), "%s", reason);
+		of->verdict = reason ? VERDICT_NONE : VERDICT_NO_CHANGE;
+	}
+	free(before.values);
+	free(after.values);
+	return rc;
+}
+
+/* -- All of them ------------------------------------------------------------------------------- */
+
+static const struct coil_bench_result *find_result(const struct coil_bench *bench,
+						   const struct coil_bench_result *like)
+{
+	const struct coil_bench_entry *entry = model_find(bench, like->entry->name);
+
+	return entry ? entry_find(entry, like->name) : NULL;
+}
+
+static struct comparison blank(const struct coil_bench_result *result)
+{
+	return (struct comparison){ .name = result->entry->name, .subject = result->name,
+				    .unit = result->entry->unit, .before = UNKNOWN,
+				    .after = UNKNOWN, .ratio = UNKNOWN,
+				    .interval = { UNKNOWN, UNKNOWN }, .p = UNKNOWN };
+}
+
+/* Results of both, as new ones see it or, looking for what is gone, as old ones do. */
+static int collect(const struct coil_bench *from, const struct coil_bench *other, bool is_new,
+		   struct comparison *comparisons, size_t *count)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < from->entries_count; i++)
+		for (size_t j = 0; j < from->entries[i]->results_count && rc == 0; j++) {
+			const struct coil_bench_result *result = from->entries[i]->results[j];
+			const struct coil_bench_result *twin = find_result(other, result);
+			struct comparison *to = &comparisons[*count];
+
+			if (strcmp(result->name, "floor") == 0 || (twin && !is_new))
+				continue;
+			*to = blank(result);
+			++*count;
+			if (twin) {
+				rc = compare_results(to, twin, result);
+				continue;
+			}
+			to->verdict = is_new ? VERDICT_ONLY_NEW : VERDICT_ONLY_OLD;
+			*(is_new ? &to->after : &to->before) = summary_of(result).median;
+		}
+	return rc;
+}
+
+/* Only of those that can have a verdict: the others need no protection from chance. */
+static int adjust(struct comparison *comparisons, size_t count)
+{
+	double *p = malloc((count + 1) * sizeof(*p));
+	size_t used = 0;
+
+	if (!p)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		if (comparisons[i].verdict == VERDICT_NO_CHANGE)
+			p[used++] = comparisons[i].p;
+	adjust_p_values(p, used);
+	used = 0;
+	for (size_t i = 0; i < count; i++)
+		if (comparisons[i].verdict == VERDICT_NO_CHANGE)
+			comparisons[i].p = p[used++];
+	free(p);
+	return 0;
+}
+
+/* Rounds of one hour are more alike than those of another: an interval does not know of that. */
+static bool is_clear(const struct comparison *of)
+{
+	double change = fabs(of->ratio - 1);
+
+	return of->p < P_MAX && change > LEAST_CHANGE &&
+	       change > of->interval.high - of->interval.low &&
+	       (of->interval.low > 1 || of->interval.high < 1);
+}
+
+static void judge(struct comparison *of)
+{
+	const struct interval *interval = &of->interval;
+
+	if (of->verdict != VERDICT_NO_CHANGE)
+		return;
+	if (is_clear(of)) {
+		of->verdict = of->ratio > 1 ? VERDICT_SLOWER : VERDICT_FASTER;
+	} else if (!(interval->high <= 1 + WIDEST && interval->low >= 1 / (1 + WIDEST))) {
+		of->verdict = VERDICT_NONE;
+		snprintf(of->words, sizeof(of->words), "the values spread too far to exclude a "
+			 "change of %.0f %%", WIDEST * 100);
+	}
+}
+
+/* What is exact says more than time does. */
+static void name_counters(struct comparison *of, const struct coil_bench *before,
+			  const struct coil_bench *after)
+{
+	static const char *const names[] = { "allocations", "enters", "syscalls" };
+	const struct coil_bench_result *new_result =
+		entry_find(model_find(after, of->name), of->subject);
+	const struct coil_bench_result *old_result = find_result(before, new_result);
+
+	for (size_t i = 0; i < 3 && of->words[0] == '\0'; i++) {
+		double was = counter_of(old_result, names[i]);
+		double is = counter_of(new_result, names[i]);
+
+		if (is > was * 1.01 + 0.005 || is < was * 0.99 - 0.005)
+			snprintf(of->words, sizeof(of->words), "%s: %.4g before, %.4g now",
+				 names[i], was, is);
+	}
+}
+
+int compare_models(const struct coil_bench *before, const struct coil_bench *after,
+		   struct comparison **ret_comparisons, size_t *ret_count)
+{
+	struct comparison *comparisons;
+	size_t room = 1, count = 0;
+	int rc;
+
+	for (size_t i = 0; i < before->entries_count; i++)
+		room += before->entries[i]->results_count;
+	for (size_t i = 0; i < after->entries_count; i++)
+		room += after->entries[i]->results_count;
+	comparisons = calloc(room, sizeof(*comparisons));
+	if (!comparisons)
+		return -ENOMEM;
+	rc = collect(after, before, true, comparisons, &count);
+	if (rc == 0)
+		rc = collect(before, after, false, comparisons, &count);
+	if (rc == 0)
+		rc = adjust(comparisons, count);
+	if (rc < 0) {
+		free(comparisons);
+		return rc;
+	}
+	for (size_t i = 0; i < count; i++) {
+		judge(&comparisons[i]);
+		if (comparisons[i].verdict < VERDICT_ONLY_OLD)
+			name_counters(&comparisons[i], before, after);
+	}
+	*ret_comparisons = comparisons;
+	*ret_count = count;
+	return 0;
+}

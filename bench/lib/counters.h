@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* counters - what a piece of work costs beside its time: system calls, switches, cycles. */
+#ifndef COIL_BENCH_LIB_COUNTERS_H
+#define COIL_BENCH_LIB_COUNTERS_H
+
+#include <stdbool.h>
+
+#include "coil/stats.h"
+
+enum counter_kind {
+	COUNTER_ENTERS, /* the first six are the loop's, as coil_stats tells */
+	COUNTER_SQES,
+	COUNTER_CQES,
+	COUNTER_TASK_SWITCHES,
+	COUNTER_ALLOCATIONS,
+	COUNTER_WAITS,
+	COUNTER_SYSCALLS, /* these three by perf_event_open */
+	COUNTER_CYCLES,
+	COUNTER_INSTRUCTIONS,
+	COUNTER_CONTEXT_SWITCHES,
+	COUNTER_PAGE_FAULTS,
+	COUNTER_CPU_NS,
+	COUNTER_RSS_BYTES, /* of the process, not for each unit */
+	COUNTER_KINDS,
+};
+
+extern const char *const counter_names[COUNTER_KINDS];
+
+struct counters {
+	int events[3];
+	bool has_loop; /* count what the calling thread's loop does */
+	double before[COUNTER_KINDS];
+	double sums[COUNTER_KINDS]; /* NAN: not known */
+};
+
+void counters_open(struct counters *counters, bool has_loop);
+void counters_close(struct counters *counters);
+/* Around each piece of work; sums grow. */
+void counters_begin(struct counters *counters);
+void counters_end(struct counters *counters);
+
+/* "yes", or which of perf's counters this machine refuses, and why. */
+void counters_describe(char *text, size_t bytes);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* See round.h. */
+#include "round.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "coil/loop.h"
+#include "coil/run.h"
+#include "measure.h"
+#include "statistics.h"
+
+#define COUNTED_RUNS 8
+
+struct drive {
+	struct coil_bench_case of; /* the copy that open may fill */
+	const struct round_options *options;
+	struct round *round;
+};
+
+static unsigned subjects_of(const struct coil_bench_case *of)
+{
+	unsigned count = 0;
+
+	while (count < COIL_BENCH_SUBJECTS_MAX && of->subjects[count].run)
+		count++;
+	return count;
+}
+
+static struct measure_options measure_options_of(const struct round_options *options)
+{
+	if (options->is_smoke)
+		return (struct measure_options){ .window_ns = 1000, .time_max_ns = 50000000,
+						 .windows_min = 1, .tolerance = 1000000,
+						 .is_cold = true };
+	return (struct measure_options){ .window_ns = options->window_ns,
+					 .time_max_ns = options->time_ns,
+					 .windows_min = options->windows,
+					 .tolerance = options->tolerance };
+}
+
+static void prepare(const struct coil_bench_subject *subject, uint64_t units)
+{
+	if (subject->prepare)
+		subject->prepare(subject->arg, units);
+}
+
+static void take_turns(struct measure *m, const struct coil_bench_subject *subjects)
+{
+	uint64_t units;
+	int which;
+
+	while (!coil_bench_is_stopped() && (which = measure_next(m, &units)) >= 0) {
+		prepare(&subjects[which], units);
+		measure_begin(m);
+		subjects[which].run(subjects[which].arg, units);
+		measure_end(m);
+	}
+}
+
+/* Windows as long as the measured ones. What prepares a window is not counted. */
+static void count_units(const struct coil_bench_subject *subject, const char *name, uint64_t units,
+			double *ret_counters)
+{
+	bool is_floor = strcmp(name, "floor") == 0;
+	struct counters counters;
+
+	/* A floor does without the loop: its zeroes would tell nothing. */
+	counters_open(&counters, coil_loop_current() && !is_floor);
+	for (unsigned i = 0; i < COUNTED_RUNS; i++) {
+		prepare(subject, units);
+		counters_begin(&counters);
+		subject->run(subject->arg, units);
+		counters_end(&counters);
+	}
+	counters_close(&counters);
+	for (int i = 0; i < COUNTER_KINDS; i++)
+		ret_counters[i] = i == COUNTER_RSS_BYTES
+					  ? counters.sums[i]
+					  : counters.sums[i] / (double)(COUNTED_RUNS * units);
+}
+
+static void take_values(const struct measure *m, unsigned which, struct round_subject *subject)
+{
+	unsigned stride;
+
+	subject->windows = m->subjects[which].windows;
+	subject->units = m->subjects[which].units;
+	subject->clean = measure_values(m, which, m->scratch);
+	subject->median = median_of(m->scratch, subject->clean);
+	/* Every n-th, if they are too many. */
+	stride = subject->clean / ROUND_WINDOWS_MAX + 1;
+	for (unsigned i = 0; i < subject->clean; i += stride)
+		subject->values[subject->kept++] = m->scratch[i];
+}
+
+static int measure_subjects(struct drive *drive)
+{
+	const struct coil_bench_subject *subjects = drive->of.subjects;
+	struct round *round = drive->round;
+	struct measure m;
+	int rc;
+
+	round->subjects_count = subjects_of(&drive->of);
+	rc = measure_open(&m, round->subjects_count, measure_options_of(drive->options));
+	if (rc < 0)
+		return rc;
+	for (unsigned i = 0; i < round->subjects_count; i++)
+		measure_step(&m, i, subjects[i].step);
+	take_turns(&m, subjects);
+	round->speed = measure_speed(&m);
+	for (unsigned i = 0; i < round->subjects_count; i++) {
+		struct round_subject *to = &round->subjects[i];
+
+		snprintf(to->name, sizeof(to->name), "%s",
+			 subjects[i].name ? subjects[i].name : drive->options->subject);
+		take_values(&m, i, to);
+		count_units(&subjects[i], to->name, to->units, to->counters);
+		if (to->clean == 0)
+			rc = coil_bench_is_stopped() ? -EINTR : -ETIME;
+	}
+	measure_close(&m);
+	return rc;
+}
+
+static int drive_main(void *arg)
+{
+	struct drive *drive = arg;
+	int rc = drive->of.open ? drive->of.open(&drive->of) : 0;
+
+	if (rc == 0)
+		rc = measure_subjects(drive);
+	if (drive->of.close)
+		drive->of.close(&drive->of);
+	return rc;
+}
+
+void round_run(const struct coil_bench_case *bench_case, const struct round_options *options,
+	       struct round *ret_round)
+{
+	const struct coil_options loop = { .size = sizeof(loop), .off = COIL_NO_SIGNALS };
+	struct drive drive = { .of = *bench_case, .options = options, .round = ret_round };
+	bool has_own_loop = (bench_case->flags & COIL_BENCH_ASYNC) && !coil_loop_current();
+
+	memset(ret_round, 0, sizeof(*ret_round));
+	ret_round->error = has_own_loop ? coil_run_with(&loop, drive_main, &drive)
+					: drive_main(&drive);
+	ret_round->is_complete = 1;
+}
