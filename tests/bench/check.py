@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Run coil-bench and a program of a user's: files, verdicts, charts in a browser, errors."""
+
+import csv
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+
+WIDTHS = (400, 1280)
+ATTEMPTS = 4
+
+
+class Verdicts:
+    """What holds and what does not, counted."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+
+    def hold(self, condition, words):
+        if condition:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print(f"not ok - {words}")
+
+
+def call(*command, **environment):
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                          timeout=120, env={**os.environ, **environment})
+
+
+def check_usage(verdicts, tool):
+    for arguments in ([], ["dance"], ["run", "no such"], ["run", "--seconds", "1h"],
+                      ["run", "--seconds", "-1"], ["run", "--seconds", "nan"],
+                      ["run", "--rounds", "0"], ["run", "--rounds", "x"], ["run", "--seed", "-1"],
+                      ["run", "--no-such"], ["compare"], ["compare", "one"],
+                      ["compare", "a", "b", "c"], ["compare", "a", "b", "--fail-above", "x"],
+                      ["report"], ["report", "a"], ["count"], ["count", "a"],
+                      ["count", "a", "b", "--tolerance", "-1"]):
+        done = call(tool, *arguments)
+        words = " ".join(arguments)
+        verdicts.hold(done.returncode == 2, f"coil-bench {words} exits {done.returncode}")
+        verdicts.hold(done.stderr and not done.stdout, f"coil-bench {words} says why on stderr")
+    for arguments in (["--help"], ["--usage"], ["--version"], ["compare", "--help"],
+                      ["report", "--help"], ["count", "--help"], ["list"]):
+        done = call(tool, *arguments)
+        verdicts.hold(done.returncode == 0 and done.stdout, f"coil-bench {arguments} answers")
+
+
+def check_bad_files(verdicts, tool, folder):
+    bad = {"absent": None, "empty": "", "no-json": "{", "other": "{}", "list": "[1]",
+           "version": '{"format": "coil-bench", "version": 1, "cases": []}',
+           "no-cases": '{"format": "coil-bench", "version": 2}',
+           "nameless": '{"format": "coil-bench", "version": 2, "cases": [{}]}',
+           "number": '{"format": "coil-bench", "version": 2, "cases": [3]}'}
+    for name, text in bad.items():
+        path = folder / name
+        if text is not None:
+            path.write_text(text)
+        for arguments in (["compare", path, path], ["report", path, "-o", folder / "page"]):
+            done = call(tool, *arguments)
+            verdicts.hold(done.returncode == 1 and name in done.stderr,
+                          f"{arguments[0]} of {name} exits {done.returncode}: {done.stderr}")
+    hostile = folder / "hostile"
+    hostile.write_text(json.dumps({
+        "format": "coil-bench", "version": 2, "record": {"cpu": "<b>&", "seed": "x"},
+        "cases": [{"name": "<script>", "subjects": [
+            {"name": "floor", "samples": [None, 0, -1, 1e308, "x"]},
+            {"name": "a", "samples": [1e308, 1e-308, None, 5, 6],
+             "histogram": {"scale": 1, "unit": "ns", "counts": [1e300, 5, -1, 5, 3, 9]},
+             "counters": {"x": 1e308, "y": "z"}, "seconds": [[0, 1], [1, None, 3, 4], 7]}]}]}))
+    done = call(tool, "report", hostile, "-o", folder / "hostile.html")
+    page = (folder / "hostile.html").read_text()
+    verdicts.hold(done.returncode == 0 and "<script" not in page, "a hostile file stays text")
+    verdicts.hold(not re.search(r'"-?(nan|inf)', page), "and no place of a chart is a nan")
+    done = call(tool, "compare", hostile, hostile)
+    verdicts.hold(done.returncode == 0 and "no verdict" in done.stdout, "and has no verdict")
+
+
+def measure(program, path, *options, **environment):
+    return call(program, "run", *options, "--json", path, **environment)
+
+
+def check_outputs(verdicts, program, folder):
+    paths = {name: folder / name for name in ("a.json", "a.csv", "a.md", "a.html", "a.hgrm")}
+    done = call(program, "run", "floored", "task", "--seconds", "0.3", "--rounds", "3",
+                "--json", paths["a.json"], "--csv", paths["a.csv"], "--markdown", paths["a.md"],
+                "--report", paths["a.html"], "--hgrm", paths["a.hgrm"])
+    verdicts.hold(done.returncode == 0, f"run exits {done.returncode}: {done.stderr}")
+    verdicts.hold("floored" in done.stdout and "nan" not in done.stdout, "it prints a table")
+    results = json.loads(paths["a.json"].read_text())
+    record = results["record"]
+    for key in ("kernel", "cpu", "cpus", "mitigations", "governor", "container", "limit_files",
+                "limit_locked_bytes", "coil", "liburing", "compiler", "commit", "build", "seed",
+                "perf", "date", "load"):
+        verdicts.hold(record.get(key), f"the record has {key}")
+    floored = {case["name"]: case for case in results["cases"]}["floored"]
+    verdicts.hold([s["name"] for s in floored["subjects"]] == ["floor", "mine"], "two subjects")
+    verdicts.hold(0.5 < floored["ratio"] < 2, f"the same work: {floored['ratio']}")
+    for subject in floored["subjects"]:
+        low, high = subject["interval95"]
+        verdicts.hold(0 < low <= subject["median"] <= high, "the median is in its interval")
+        verdicts.hold(sum(subject["histogram"]["counts"][1::2]) == subject["histogram"]["count"],
+                      "the histogram has all")
+    with open(paths["a.csv"], newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    verdicts.hold([row["subject"] for row in rows] == ["floor", "mine", "mine"], f"CSV: {rows}")
+    verdicts.hold("| floored | floor |" in paths["a.md"].read_text(), "Markdown")
+    verdicts.hold("#[Mean" in paths["a.hgrm"].read_text(), "percentiles")
+    verdicts.hold("</html>" in paths["a.html"].read_text(), "a page")
+
+
+def check_failures(verdicts, program, folder):
+    done = measure(program, folder / "bad.json", "bad", "--seconds", "0.2")
+    words = json.loads((folder / "bad.json").read_text())["cases"]
+    verdicts.hold(done.returncode == 1, f"cases that fail: exit {done.returncode}")
+    verdicts.hold("ended by signal" in words[0]["error"], f"a crash is told: {words[0]}")
+    verdicts.hold("refused" in words[1]["error"], f"an error is told: {words[1]}")
+    done = call(program, "run", "plain", "--smoke", "--json", "/no/such/folder/file")
+    verdicts.hold(done.returncode == 1 and "/no/such" in done.stderr, "no place for the file")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([program, "run", "plain", "--smoke", "-q", "--json", "-"],
+                              stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    verdicts.hold(done.returncode == 1, "a full disk is noticed")
+
+
+def check_interrupt(verdicts, program, folder):
+    path = folder / "interrupted.json"
+    process = subprocess.Popen([program, "run", "plain", "task", "--seconds", "60", "--rounds",
+                                "30", "--json", path], stdout=subprocess.PIPE, text=True)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    try:
+        out, _ = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out = ""
+    verdicts.hold(process.returncode == 0, f"SIGINT: exit {process.returncode}")
+    verdicts.hold("Interrupted" in out, f"it is said: {out}")
+    results = json.loads(path.read_text())
+    verdicts.hold(results["is_interrupted"] and results["cases"], "and what is known is written")
+
+
+def verdict_of(tool, old, new, *options):
+    done = call(tool, "compare", old, new, *options)
+    found = re.search(r"^floored mine.*\s(no change|slower|faster|no verdict)\b", done.stdout, re.M)
+    return found[1] if found else done.stdout + done.stderr, done.returncode
+
+
+def check_planted(verdicts, tool, program, folder):
+    """The same build has not changed, five percent more work is slower. A busy machine may have
+    no verdict, again and again, but never a wrong one."""
+    old, new, slow = folder / "old.json", folder / "new.json", folder / "slow.json"
+    seen = []
+    for _ in range(ATTEMPTS):
+        for path, percent in ((old, "0"), (new, "0"), (slow, "5")):
+            measure(program, path, "floored", "--seconds", "2", PLANTED=percent)
+        seen.append((verdict_of(tool, old, new)[0],
+                     *verdict_of(tool, old, slow, "--fail-above", "3%")))
+        verdicts.hold(seen[-1][0] in ("no change", "no verdict"), f"the same build: {seen[-1]}")
+        verdicts.hold(seen[-1][1:] in (("slower", 1), ("no verdict", 0)), f"5 %: {seen[-1]}")
+        if seen[-1] == ("no change", "slower", 1):
+            break
+    else:
+        print(f"the machine is too busy to find five percent: {seen}")
+    verdicts.hold(verdict_of(tool, old, slow, "--fail-above", "50%")[1] == 0, "below the bound")
+    verdicts.hold(verdict_of(tool, slow, old, "--fail-above", "3%")[1] == 0, "faster is allowed")
+
+
+def check_count(verdicts, tool, folder):
+    baseline, now = folder / "baseline", folder / "now"
+    baseline.write_text("# name instructions allocations calls\none 1000 0 5\ntwo 2000 1 0\n")
+    for text, code, words in (("one 1019 0 5\ntwo 1961 1 0\n", 0, "0 counts off"),
+                              ("one 1021 0 5\ntwo 2000 1 0\n", 1, "WORSE"),
+                              ("one 900 0 5\ntwo 2000 1 0\n", 1, "renew the baseline"),
+                              ("one 1000 1 5\ntwo 2000 1 0\n", 1, "allocations"),
+                              ("one 1000 0 6\ntwo 2000 1 0\n", 1, "system calls"),
+                              ("one 1000 0 5\n", 1, "two"), ("", 1, ""), ("one x\n", 1, ""),
+                              ("one 1 1 1\none 1 1 1\n", 1, "")):
+        now.write_text(text)
+        done = call(tool, "count", baseline, now)
+        verdicts.hold(done.returncode == code and words in done.stdout,
+                      f"count of {text!r}: {done.returncode} {done.stdout}{done.stderr}")
+
+
+PROBE = """<script>
+addEventListener("load", () => {
+  const charts = [...document.querySelectorAll("svg.chart")];
+  const small = charts.filter(c => c.getBoundingClientRect().width < 300);
+  const out = charts.filter(c => c.getBoundingClientRect().right > innerWidth + 1);
+  document.body.setAttribute("data-probe", JSON.stringify({width: innerWidth,
+    scroll: document.documentElement.scrollWidth, charts: charts.length, small: small.length,
+    out: out.length, named: charts.filter(c => c.querySelector("title,desc")).length}));
+});
+</script></body>"""
+
+
+def check_browser(verdicts, page, folder):
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
+                                                   "google-chrome"))), None)
+    if not browser:
+        print("no Chromium: the page is not opened (tools/setup --all installs it)")
+        return
+    probed = folder / "probed.html"
+    probed.write_text(page.read_text().replace("</body>", PROBE))
+    for width in WIDTHS:
+        done = call(browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                    f"--user-data-dir={folder}/browser", f"--window-size={width},1000",
+                    probed.as_uri())
+        found = re.search(r'data-probe="([^"]*)"', done.stdout)
+        if not found:
+            print(f"Chromium shows nothing here, the page is not looked at: {done.stderr[-300:]}")
+            return
+        seen = json.loads(found[1].replace("&quot;", '"'))
+        verdicts.hold(seen["charts"] >= 3 and seen["named"] == seen["charts"],
+                      f"{width} wide: charts with titles: {seen}")
+        verdicts.hold(seen["small"] == 0 and seen["out"] == 0
+                      and seen["scroll"] <= seen["width"], f"{width} wide: all in sight: {seen}")
+
+
+def check_report(verdicts, tool, folder):
+    page, pictures = folder / "report.html", folder / "pictures"
+    done = call(tool, "report", folder / "a.json", folder / "old.json", "-o", page, "--svg",
+                pictures)
+    verdicts.hold(done.returncode == 0, f"report exits {done.returncode}: {done.stderr}")
+    text = page.read_text()
+    verdicts.hold("mine, old" in text, "a second file's subjects stand beside the first's")
+    verdicts.hold(not re.search(r"(src|href)=", text), "the page needs nothing else")
+    files = sorted(pictures.glob("*.svg"))
+    verdicts.hold(len(files) >= 4, f"pictures: {files}")
+    for path in files:
+        root = xml.etree.ElementTree.parse(path).getroot()
+        verdicts.hold(root.get("role") == "img" and root[0].tag.endswith("title")
+                      and root[1].tag.endswith("desc"), f"{path.name} is for everybody")
+    check_browser(verdicts, page, folder)
+
+
+def main():
+    tool, program = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
+    verdicts = Verdicts()
+    check_usage(verdicts, tool)
+    with tempfile.TemporaryDirectory(prefix="coil-bench-") as name:
+        folder = pathlib.Path(name)
+        check_outputs(verdicts, program, folder)
+        check_failures(verdicts, program, folder)
+        check_interrupt(verdicts, program, folder)
+        check_count(verdicts, tool, folder)
+        if "without libjansson" in call(tool, "compare", "-", "-").stderr:
+            print("built without jansson: compare and report are not tried")
+        else:
+            check_bad_files(verdicts, tool, folder)
+            check_planted(verdicts, tool, program, folder)
+            check_report(verdicts, tool, folder)
+    print(f"{verdicts.passed} rules hold, {verdicts.failed} do not")
+    return 1 if verdicts.failed else 0
+
+
+if __name__ == "__main__":
+    # A sanitizer's runtime may come with the build: nothing of ours is loaded into it.
+    os.environ.pop("LD_PRELOAD", None)
+    sys.exit(main())

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Verdicts on results whose truth is known. */
+#include "../../bench/lib/compare.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "models.h"
+#include "support/test.h"
+
+static const struct made usual = { .value = 100, .spread = 0.01, .rounds = 15, .seed = 1 };
+
+/* Compares two models of one case, and lets go of them. */
+static struct comparison compare_once(struct coil_bench *before, struct coil_bench *after)
+{
+	struct comparison *all, one;
+	size_t count;
+
+	ASSERT_EQ(compare_models(before, after, &all, &count), 0);
+	ASSERT_EQ(count, 1);
+	one = all[0];
+	free(all);
+	coil_bench_close(before);
+	coil_bench_close(after);
+	return one;
+}
+
+static struct comparison compare_made(struct made before, struct made after)
+{
+	return compare_once(make_model(before), make_model(after));
+}
+
+#define PAIRS 40
+
+/* How often, of so many pairs of runs, the verdict is this. */
+static unsigned count_verdicts(struct made before, struct made after, enum verdict verdict)
+{
+	unsigned count = 0;
+
+	for (uint64_t seed = 1; seed <= PAIRS; seed++) {
+		before.seed = 2 * seed;
+		after.seed = 2 * seed + 1;
+		count += compare_made(before, after).verdict == verdict;
+	}
+	return count;
+}
+
+TEST(compare, the_same_build_has_not_changed)
+{
+	struct made with_floor = usual;
+
+	with_floor.floor = 70;
+	EXPECT_GE(count_verdicts(usual, usual, VERDICT_NO_CHANGE), PAIRS * 9 / 10 + 1);
+	EXPECT_GE(count_verdicts(with_floor, with_floor, VERDICT_NO_CHANGE), PAIRS * 9 / 10 + 1);
+	EXPECT_EQ(count_verdicts(usual, usual, VERDICT_SLOWER), 0);
+	EXPECT_EQ(count_verdicts(usual, usual, VERDICT_FASTER), 0);
+}
+
+TEST(compare, five_percent_slower_is_slower)
+{
+	struct made slower = usual, with_floor = usual;
+
+	slower.value *= 1.05;
+	EXPECT_GE(count_verdicts(usual, slower, VERDICT_SLOWER), PAIRS * 9 / 10 + 1);
+	EXPECT_GE(count_verdicts(slower, usual, VERDICT_FASTER), PAIRS * 9 / 10 + 1);
+	with_floor.floor = slower.floor = 70;
+	EXPECT_GE(count_verdicts(with_floor, slower, VERDICT_SLOWER), PAIRS * 9 / 10);
+}
+
+TEST(compare, the_floor_takes_drift_away)
+{
+	struct made quiet = usual, busy = usual;
+
+	quiet.floor = 50;
+	busy.floor = 50 * 1.2;
+	busy.value *= 1.2;
+	busy.drift = 0.1;
+	EXPECT_GE(count_verdicts(quiet, busy, VERDICT_NO_CHANGE), PAIRS * 9 / 10 + 1);
+}
+
+TEST(compare, more_may_be_better)
+{
+	struct made more = usual, rate = usual;
+
+	rate.flags = more.flags = COIL_BENCH_HIGHER;
+	more.value *= 1.06;
+	EXPECT_EQ(compare_made(rate, more).verdict, VERDICT_FASTER);
+	EXPECT_EQ(compare_made(more, rate).verdict, VERDICT_SLOWER);
+}
+
+TEST(compare, values_that_spread_give_no_verdict)
+{
+	struct made wild = usual, slower = usual;
+	struct comparison of;
+
+	wild.spread = slower.spread = 0.2;
+	slower.value *= 1.05;
+	of = compare_made(wild, slower);
+	EXPECT_EQ(of.verdict, VERDICT_NONE);
+	EXPECT(strstr(of.words, "spread"));
+	EXPECT_EQ(count_verdicts(wild, wild, VERDICT_SLOWER), 0);
+}
+
+TEST(compare, few_rounds_give_no_verdict)
+{
+	struct made few = usual, slower = usual;
+	struct comparison of;
+
+	few.rounds = 8;
+	slower.value *= 1.5;
+	of = compare_made(few, slower);
+	EXPECT_EQ(of.verdict, VERDICT_NONE);
+	EXPECT_STR_EQ(of.words, "fewer than nine rounds");
+	few.rounds = 0;
+	of = compare_made(few, slower);
+	EXPECT_EQ(of.verdict, VERDICT_NONE);
+	EXPECT(isnan(of.ratio));
+}
+
+TEST(compare, a_noisy_machine_gives_no_verdict)
+{
+	struct made slower = usual;
+	struct coil_bench *before = make_model(usual), *after;
+	struct comparison of;
+
+	slower.value *= 1.3;
+	after = make_model(slower);
+	after->entries[0]->noise.stolen = 0.08;
+	of = compare_once(before, after);
+	EXPECT_EQ(of.verdict, VERDICT_NONE);
+	EXPECT(strstr(of.words, "took processor time"));
+
+	before = make_model(usual);
+	before->entries[0]->noise.clean = 0.01;
+	EXPECT_EQ(compare_once(before, make_model(slower)).verdict, VERDICT_NONE);
+
+	before = make_model(usual);
+	before->entries[0]->noise.speed = 1100;
+	of = compare_once(before, make_model(slower));
+	EXPECT_EQ(of.verdict, VERDICT_NONE);
+	EXPECT_STR_EQ(of.words, "the machine ran at another speed");
+}
+
+/* Of forty cases without a change none may be named: Holm's correction, the least change. */
+TEST(compare, many_cases_are_no_lottery)
+{
+	unsigned changed = 0;
+
+	for (uint64_t trial = 0; trial < 3; trial++) {
+		struct coil_bench *models[2];
+		struct comparison *all;
+		size_t count;
+
+		for (uint64_t i = 0; i < 2; i++) {
+			ASSERT_EQ(model_new(&models[i]), 0);
+			for (uint64_t j = 0; j < 40; j++) {
+				struct made made = usual;
+				char name[16];
+
+				made.spread = 0.02;
+				made.seed = (trial * 2 + i) * 1000 + j + 1;
+				snprintf(name, sizeof(name), "case%d", (int)j);
+				make_case(models[i], name, made);
+			}
+		}
+		ASSERT_EQ(compare_models(models[0], models[1], &all, &count), 0);
+		EXPECT_EQ(count, 40);
+		for (size_t i = 0; i < count; i++)
+			changed += all[i].verdict == VERDICT_SLOWER ||
+				   all[i].verdict == VERDICT_FASTER;
+		free(all);
+		coil_bench_close(models[0]);
+		coil_bench_close(models[1]);
+	}
+	EXPECT_EQ(changed, 0);
+}
+
+TEST(compare, new_and_gone_cases_are_named)
+{
+	struct coil_bench *before = make_model(usual), *after;
+	struct comparison *all;
+	size_t count;
+
+	ASSERT_EQ(model_new(&after), 0);
+	make_case(after, "other", usual);
+	ASSERT_EQ(compare_models(before, after, &all, &count), 0);
+	ASSERT_EQ(count, 2);
+	EXPECT_EQ(all[0].verdict, VERDICT_ONLY_NEW);
+	EXPECT_STR_EQ(all[0].name, "other");
+	EXPECT_EQ(all[1].verdict, VERDICT_ONLY_OLD);
+	EXPECT_STR_EQ(all[1].name, "case");
+	free(all);
+	coil_bench_close(before);
+	coil_bench_close(after);
+}
+
+TEST(compare, an_allocation_more_is_said)
+{
+	struct coil_bench *before = make_model(usual), *after = make_model(usual);
+	struct comparison of;
+
+	coil_bench_count(before->entries[0]->results[0], "allocations", 0);
+	coil_bench_count(after->entries[0]->results[0], "allocations", 1);
+	of = compare_once(before, after);
+	EXPECT_EQ(of.verdict, VERDICT_NO_CHANGE);
+	EXPECT_STR_EQ(of.words, "allocations: 0 before, 1 now");
+}
