@@ -13,6 +13,7 @@
 
 #include "commands.h"
 #include "commit.h"
+#include "load.h"
 
 #define CASES_MAX 256
 
@@ -30,6 +31,7 @@ static const struct {
 	{ "compare", compare_main },
 	{ "report", report_main },
 	{ "count", count_main },
+	{ "load", load_main },
 };
 
 static size_t all_cases(struct coil_bench_case *ret_cases)

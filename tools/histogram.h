@@ -51,6 +51,15 @@ static inline void histogram_add(struct histogram *histogram, uint64_t value)
 		histogram->max = value;
 }
 
+static inline void histogram_merge(struct histogram *into, const struct histogram *from)
+{
+	for (uint32_t place = 0; place < HISTOGRAM_PARTS * HISTOGRAM_POWERS; place++)
+		into->counts[place] += from->counts[place];
+	into->total += from->total;
+	if (from->max > into->max)
+		into->max = from->max;
+}
+
 /* @fraction of the values are at most this. 0 if there are none. */
 static inline uint64_t histogram_quantile(const struct histogram *histogram, double fraction)
 {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Run the command-line programs as a user does: options, exit codes, an echo under load."""
 
+import http.server
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 
@@ -46,7 +48,13 @@ def check_usage(verdicts, tools):
 
 def check_bad_values(verdicts, tools):
     for arguments in (["coil-load"], ["coil-load", "--port", "1", "--size", "0"],
-                      ["coil-load", "--port", "1", "--size", "65k"],
+                      ["coil-load", "--port", "1", "--size", "17M"],
+                      ["coil-load", "localhost"], ["coil-load", "ftp://localhost:1"],
+                      ["coil-load", "https://localhost"], ["coil-load", "::1:80"],
+                      ["coil-load", "127.0.0.1:70000"], ["coil-load", "http://a b/"],
+                      ["coil-load", "127.0.0.1:1", "--rate", "0"],
+                      ["coil-load", "127.0.0.1:1", "--rate", "5x"],
+                      ["coil-load", "127.0.0.1:1", "--new-connections", "--pipeline", "2"],
                       ["coil-load", "--port", "1", "--connections", "x"],
                       ["coil-load", "--port", "1", "--seconds", "1h"],
                       ["coil-echo", "--port", "65536"], ["coil-echo", "--port", "-1"],
@@ -138,6 +146,104 @@ def check_interrupted_load(verdicts, tools):
     verdicts.hold(echo.stop(signal.SIGTERM)[0] == 0, "an idle coil-echo exits 0")
 
 
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Bodies of both kinds, other statuses, silence, and nonsense."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path == "/chunks":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"3\r\nabc\r\n10;x=y\r\n0123456789abcdef\r\n0\r\nA: b\r\n\r\n")
+        elif self.path == "/silence":
+            time.sleep(1.5)
+            self.close_connection = True
+        elif self.path == "/nonsense":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx")
+            self.close_connection = True
+        elif self.path == "/end":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\nuntil the end")
+            self.close_connection = True
+        else:
+            self.send_response(200 if self.path == "/" else 404)
+            self.send_header("Content-Length", "5")
+            self.end_headers()
+            self.wfile.write(b"hello")
+
+    def log_message(self, *_):
+        pass
+
+
+def check_http(verdicts, tools):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server.daemon_threads = True
+    server.handle_error = lambda *_: None
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}"
+    for path, status, options in (("/", "200", []), ("/chunks", "200", []), ("/no", "404", []),
+                                  ("/end", "200", []), ("/", "200", ["--new-connections"]),
+                                  ("/chunks", "200", ["--pipeline", "4"]),
+                                  ("/", "200", ["--rate", "50", "--ramp", "0.1"])):
+        done = call(tools / "coil-load", base + path, "-t", "0.4", "--warmup", "0.1", "-c", "2",
+                    "--json", *options)
+        figures = json.loads(done.stdout or "{}")
+        words = f"{path} {' '.join(options)}: {done.stdout} {done.stderr}"
+        verdicts.hold(done.returncode == 0, f"load of {words}")
+        verdicts.hold(figures.get("requests", 0) > 0 and figures.get("statuses") ==
+                      {status: figures["requests"]}, f"all have status {status}: {words}")
+        verdicts.hold(len(figures.get("seconds_series", [])) == 1, f"a row a second: {words}")
+    for path, kind in (("/silence", "timeout"), ("/nonsense", "malformed")):
+        done = call(tools / "coil-load", base + path, "-t", "1", "--warmup", "0", "--timeout",
+                    "300ms", "--json")
+        figures = json.loads(done.stdout or "{}")
+        verdicts.hold(done.returncode == 1 and done.stderr, f"{path} is an error")
+        verdicts.hold(figures.get("errors_by_kind", {}).get(kind, 0) > 0 and
+                      figures["requests"] == 0 and figures["p50_us"] is None,
+                      f"{path} is of kind {kind}: {done.stdout}")
+    server.shutdown()
+    server.server_close()
+
+
+def check_open_loop(verdicts, tools):
+    """A server that stops for a while: the open loop sees it, the closed one does not."""
+    echo = Echo(tools)
+    figures = {}
+    for name, options in (("closed", []), ("open", ["--rate", "400"])):
+        load = subprocess.Popen([tools / "coil-load", *echo.target(), "-t", "2", "--warmup", "0.2",
+                                 "--json", *options], stdout=subprocess.PIPE, text=True)
+        time.sleep(1)
+        echo.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.5)
+        echo.process.send_signal(signal.SIGCONT)
+        figures[name] = json.loads(load.communicate(timeout=20)[0])
+    verdicts.hold(figures["open"]["planned"] == 800, f"800 are planned: {figures['open']}")
+    verdicts.hold(figures["open"]["p90_us"] > 100000 > figures["closed"]["p99_us"],
+                  f"a stall shows in the open loop alone: {figures}")
+    verdicts.hold(figures["open"]["max_us"] > 400000, f"with its length: {figures['open']}")
+    figures = json.loads(call(tools / "coil-load", *echo.target(), "-t", "0.5", "--warmup", "0",
+                              "-r", "10M", "-s", "16k", "--json").stdout)
+    verdicts.hold(figures["unanswered"] > 0 and figures["unanswered"] + figures["requests"] ==
+                  figures["planned"], f"a rate that is too high leaves a queue: {figures}")
+    echo.stop(signal.SIGTERM)
+
+
+def check_progress(verdicts, tools):
+    echo = Echo(tools)
+    done = call(tools / "coil-load", *echo.target(), "-t", "2.5", "--progress")
+    lines = done.stderr.splitlines()
+    verdicts.hold(len(lines) == 3 and "requests/s" in lines[0], f"a line a second: {lines}")
+    done = call(tools / "coil-load", *echo.target(), "-t", "0.2")
+    verdicts.hold(done.stderr == "", f"no such line where nobody looks: {done.stderr}")
+    done = call(tools / "coil-load", *echo.target(), "-c", "1000000")
+    verdicts.hold(done.returncode == 1 and "ulimit" in done.stderr, f"too many: {done.stderr}")
+    echo.stop(signal.SIGTERM)
+    done = call(tools / "coil-load", *echo.target(), "-t", "1")
+    verdicts.hold(done.returncode == 1 and "nobody listens" in done.stderr,
+                  f"a server that is gone: {done.stderr}")
+
+
 def check_unix_path(verdicts, tools, folder):
     path = folder / "socket"
     for number, stays in ((signal.SIGKILL, True), (signal.SIGTERM, False)):
@@ -165,6 +271,9 @@ def main():
     check_stop_under_load(verdicts, tools, signal.SIGINT)
     check_stop_under_load(verdicts, tools, signal.SIGTERM)
     check_interrupted_load(verdicts, tools)
+    check_http(verdicts, tools)
+    check_open_loop(verdicts, tools)
+    check_progress(verdicts, tools)
     print(f"{verdicts.passed} rules hold, {verdicts.failed} do not")
     return 1 if verdicts.failed else 0
 
