@@ -390,7 +390,10 @@ static int note_connected(struct load_connection *connection)
 		    !coil_future_done(&load->all_connected.future))
 			coil_promise_resolve(&load->all_connected, 0);
 	}
-	return load->options->rate > 0 ? coil_await(&load->go.future) : 0;
+	/* Those that talk would hold up those that connect, if that is not what is asked for. */
+	if (load->options->ramp_ns == 0 || load->options->rate > 0)
+		return coil_await(&load->go.future);
+	return 0;
 }
 
 static int connect_and_talk(struct load_connection *connection)

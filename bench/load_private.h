@@ -55,7 +55,7 @@ struct load {
 	struct histogram interval;	/* since the last full second */
 	struct load_second before;	/* totals at the last full second */
 	struct coil_promise all_connected;
-	struct coil_promise go;		/* open loop: the schedule is known */
+	struct coil_promise go;		/* all have connected, the schedule is known */
 	struct coil_promise all_gone;
 };
 

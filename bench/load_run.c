@@ -189,7 +189,6 @@ static void begin_schedule(struct load *load, int64_t now)
 	};
 	load->measure_from_ns = now + COIL_MSEC + options->ramp_ns + options->warmup_ns;
 	load->measure_until_ns = load->measure_from_ns + options->measure_ns;
-	coil_promise_resolve(&load->go, 0);
 }
 
 /* What is still open in the end has waited at least for so long. */
@@ -226,11 +225,8 @@ static void end_plan(struct load *load, int rc)
 
 static int measure_open_loop(struct load *load)
 {
-	int64_t now = coil_now();
-	int rc;
+	int rc = wait_for_clients(load, load->measure_from_ns);
 
-	begin_schedule(load, now);
-	rc = wait_for_clients(load, load->measure_from_ns);
 	if (rc != 0)
 		return rc;
 	forget_warmup(load);
@@ -273,6 +269,9 @@ static int direct(struct load *load)
 	load->is_started = true;
 	coil_group_open(&group, COIL_GROUP_SUPERVISE);
 	rc = coil_go(&group, watch, load);
+	if (load->options->rate > 0)
+		begin_schedule(load, coil_now());
+	coil_promise_resolve(&load->go, 0);
 	if (rc == 0)
 		rc = load->options->rate > 0 ? measure_open_loop(load) : measure_closed_loop(load);
 	coil_group_cancel(&group);
