@@ -14,6 +14,7 @@
 #include "commands.h"
 #include "commit.h"
 #include "load.h"
+#include "net.h"
 
 #define CASES_MAX 256
 
@@ -32,6 +33,7 @@ static const struct {
 	{ "report", report_main },
 	{ "count", count_main },
 	{ "load", load_main },
+	{ "net", net_main },
 };
 
 static size_t all_cases(struct coil_bench_case *ret_cases)
@@ -57,6 +59,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && argc > 1; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].main(argc - 1, argv + 1);
+	/* `run net` is the comparison of servers. */
+	if (argc > 2 && strcmp(argv[1], "run") == 0 && strcmp(argv[2], "net") == 0)
+		return net_main(argc - 2, argv + 2);
 	suite.cases_count = all_cases(cases);
 	return coil_bench_main(argc, argv, &suite);
 }
