@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What io_uring's features are worth here. Coil has no part in it: the "floor" column is the work
+ * without the feature, the other one the same work with it, so a ratio below 1 is a gain.
+ */
+#include "bench.h"
+
+#include "raw_features.h"
+
+struct feature {
+	struct raw_work *without;
+	struct raw_work *with;
+};
+
+static void close_feature(struct bench *bench)
+{
+	struct feature *feature = bench->state;
+
+	raw_work_close(feature->without);
+	raw_work_close(feature->with);
+	*feature = (struct feature){ 0 };
+}
+
+static int open_feature(struct bench *bench)
+{
+	static struct feature feature;
+	int rc;
+
+	bench->state = &feature;
+	rc = raw_work_open(bench->of->parameter, false, &feature.without);
+	if (rc == 0)
+		rc = raw_work_open(bench->of->parameter, true, &feature.with);
+	if (rc < 0) {
+		close_feature(bench);
+		return rc;
+	}
+	bench->floor = (struct measure_case){ .run = raw_work_run, .arg = feature.without,
+					      .step = raw_work_step(feature.without) };
+	bench->coil = (struct measure_case){ .run = raw_work_run, .arg = feature.with,
+					     .step = raw_work_step(feature.with) };
+	return 0;
+}
+
+#define FEATURE_ROW(name_, feature, words)                                                         \
+	.name = "ring_" name_, .what = words, .parameter = feature, .open = open_feature,          \
+	.close = close_feature
+
+const struct bench_case bench_cases_ring[] = {
+	{ FEATURE_ROW("batch", RAW_BATCH, "NOP, 32 in an enter; one in each") },
+	{ FEATURE_ROW("links", RAW_LINKS, "NOP of 8 that are linked; side by side") },
+	{ FEATURE_ROW("ring_fd", RAW_RING_FD, "NOP, ring descriptor registered; plain") },
+	{ FEATURE_ROW("defer_taskrun", RAW_DEFER,
+		      "round trip on a socketpair, DEFER_TASKRUN; COOP_TASKRUN") },
+	{ FEATURE_ROW("registered_file", RAW_FILES, "hot 4 KiB read, file registered; plain") },
+	{ FEATURE_ROW("registered_buffer", RAW_BUFFERS,
+		      "hot 4 KiB read, buffer registered; plain") },
+	{ FEATURE_ROW("buffer_ring", RAW_BUFFER_RING,
+		      "message received into a provided buffer; into the caller's") },
+	{ FEATURE_ROW("multishot_recv", RAW_MULTISHOT_RECV,
+		      "message received by one recv for all; by one each") },
+	{ FEATURE_ROW("multishot_accept", RAW_MULTISHOT_ACCEPT,
+		      "connection accepted by one accept for all; by one each") },
+	{ FEATURE_ROW("multishot_poll", RAW_MULTISHOT_POLL,
+		      "readiness told by one poll for all; by one each") },
+	{ FEATURE_ROW("send_zc", RAW_SEND_ZC,
+		      "64 KiB over loopback TCP, zero-copy; copied (loopback copies anyway)") },
+	{ FEATURE_ROW("msg_ring", RAW_MSG_RING,
+		      "word for another ring by MSG_RING; by an eventfd that it reads") },
+	{ .name = NULL },
+};
