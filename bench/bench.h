@@ -68,6 +68,8 @@ extern const struct bench_case bench_cases_net[];
 extern const struct bench_case bench_cases_timers[];
 extern const struct bench_case bench_cases_file[];
 extern const struct bench_case bench_cases_ring[];
+extern const struct bench_case bench_cases_disk[];
+extern const struct bench_case bench_cases_thread[];
 extern const struct bench_case bench_cases_parked[];
 
 /* The row as the library wants it; the row has to stay. */
