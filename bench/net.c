@@ -12,16 +12,19 @@
 #include <coil.h>
 
 #include "../tools/tool.h"
+#include "commit.h"
 
-#define RESULTS_MAX 64
+#define PATTERNS_MAX 64
+#define FORMATS (COIL_BENCH_HGRM + 1)
 
-enum { KEY_JSON = 0x100, KEY_PEERS, KEY_ROUNDS, KEY_SECONDS, KEY_CORE, KEY_SMOKE, KEY_LIST };
+enum { KEY_JSON = 0x100, KEY_PEERS, KEY_ROUNDS, KEY_SECONDS, KEY_CORE, KEY_SMOKE, KEY_LIST,
+       KEY_CSV, KEY_MARKDOWN, KEY_REPORT };
 
 struct wishes {
 	struct net_options options;
-	const char *patterns[RESULTS_MAX];
+	const char *patterns[PATTERNS_MAX];
 	unsigned int patterns_count;
-	const char *json;
+	const char *files[FORMATS];	/* by enum coil_bench_format; NULL: not wanted */
 	bool is_list;
 	bool is_smoke;
 	bool is_quiet;
@@ -30,10 +33,14 @@ struct wishes {
 static const struct argp_option options[] = {
 	{ "peers", KEY_PEERS, NULL, 0, "Also what others offer: libuv, libevent, Asio, Go, tokio, "
 	  "asyncio, uvloop", 0 },
-	{ "rounds", KEY_ROUNDS, "N", 0, "Loads of each server in each cell (6)", 0 },
+	{ "rounds", KEY_ROUNDS, "N", 0, "Loads of each server in each cell (9)", 0 },
 	{ "seconds", KEY_SECONDS, "TIME", 0, "Of each load (0.3)", 0 },
 	{ "core", KEY_CORE, "N", 0, "Where server and load run; -1: anywhere (the last)", 0 },
-	{ "json", KEY_JSON, "FILE", 0, "Write the results to FILE, too; - is standard output", 0 },
+	{ "json", KEY_JSON, "FILE", 0, "All of it, as coil-bench compare and report read it; - is "
+	  "standard output", 0 },
+	{ "csv", KEY_CSV, "FILE", 0, "A line for each server", 0 },
+	{ "markdown", KEY_MARKDOWN, "FILE", 0, "A table", 0 },
+	{ "report", KEY_REPORT, "FILE", 0, "One HTML page with charts", 0 },
 	{ "smoke", KEY_SMOKE, NULL, 0, "Only try that each server works; the figures are none", 0 },
 	{ "list", KEY_LIST, NULL, 0, "Name the cells", 0 },
 	{ "quiet", 'q', NULL, 0, "No table", 0 },
@@ -65,7 +72,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		wishes->options.core = parse_core(state, arg);
 		return 0;
 	case KEY_JSON:
-		wishes->json = arg;
+		wishes->files[COIL_BENCH_JSON] = arg;
+		return 0;
+	case KEY_CSV:
+		wishes->files[COIL_BENCH_CSV] = arg;
+		return 0;
+	case KEY_MARKDOWN:
+		wishes->files[COIL_BENCH_MARKDOWN] = arg;
+		return 0;
+	case KEY_REPORT:
+		wishes->files[COIL_BENCH_HTML] = arg;
 		return 0;
 	case KEY_SMOKE:
 		wishes->is_smoke = true;
@@ -77,7 +93,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		wishes->is_quiet = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (wishes->patterns_count == RESULTS_MAX)
+		if (wishes->patterns_count == PATTERNS_MAX)
 			argp_error(state, "too many patterns");
 		wishes->patterns[wishes->patterns_count++] = arg;
 		return 0;
@@ -115,21 +131,38 @@ static int last_core(void)
 	return last;
 }
 
-static int write_json(const struct wishes *wishes, const struct net_result *const *results,
-		      unsigned int count)
+static int write_file(const struct coil_bench *bench, int format, const char *path)
 {
-	FILE *out = strcmp(wishes->json, "-") == 0 ? stdout : fopen(wishes->json, "we");
-	int failed;
+	FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+	int rc, failed;
 
 	if (!out) {
-		fprintf(stderr, "coil-bench: %s: %s\n", wishes->json, strerror(errno));
+		fprintf(stderr, "coil-bench: %s: %s\n", path, strerror(errno));
 		return 1;
 	}
-	net_print_json(out, &wishes->options, results, count);
+	rc = coil_bench_write(bench, format, out);
 	failed = out == stdout ? fflush(out) : fclose(out);
-	if (failed)
-		fprintf(stderr, "coil-bench: %s: %s\n", wishes->json, strerror(errno));
-	return failed ? 1 : 0;
+	if (rc < 0 || failed)
+		fprintf(stderr, "coil-bench: %s could not be written\n", path);
+	return rc < 0 || failed ? 1 : 0;
+}
+
+static int write_files(const struct wishes *wishes, const struct coil_bench *bench)
+{
+	int status = 0;
+
+	for (int format = 0; format < FORMATS; format++)
+		if (wishes->files[format])
+			status |= write_file(bench, format, wishes->files[format]);
+	return status;
+}
+
+static bool has_stdout_taken(const struct wishes *wishes)
+{
+	for (int format = 0; format < FORMATS; format++)
+		if (wishes->files[format] && strcmp(wishes->files[format], "-") == 0)
+			return true;
+	return false;
 }
 
 /* What was asked for and has no figure: Coil's or a raw server's; peers may be absent. */
@@ -141,34 +174,49 @@ static bool has_gap(const struct net_result *result)
 	return false;
 }
 
-static int run(const struct wishes *wishes, const struct net_cell *cells, unsigned int count)
+static int run_cells(const struct wishes *wishes, const struct net_cell *cells,
+		     unsigned int count, struct coil_bench *bench)
 {
-	struct net_result *results[RESULTS_MAX];
-	bool has_table = !wishes->is_quiet && !(wishes->json && strcmp(wishes->json, "-") == 0);
-	unsigned int done = 0;
+	struct net_result *result = malloc(sizeof(*result));
+	bool has_table = !wishes->is_quiet && !has_stdout_taken(wishes);
+	int rc = result ? 0 : -ENOMEM;
 	int status = 0;
 
-	net_watch_interrupt();
-	for (unsigned int i = 0; i < count && !net_is_interrupted() && done < RESULTS_MAX; i++) {
+	for (unsigned int i = 0; i < count && !net_is_interrupted() && rc == 0; i++) {
 		if (!is_wanted(wishes, &cells[i]))
 			continue;
-		results[done] = malloc(sizeof(*results[done]));
-		if (!results[done] || net_measure(&cells[i], &wishes->options, results[done]) < 0) {
-			free(results[done]);
-			fputs("coil-bench: out of memory\n", stderr);
-			status = 1;
-			break;
-		}
-		if (has_table)
-			net_print_text(stdout, results[done]);
+		rc = net_measure(&cells[i], &wishes->options, result);
+		if (rc == 0)
+			rc = net_collect(result, bench);
+		if (rc == 0 && has_table)
+			net_print_text(stdout, result);
 		fflush(stdout);
-		status |= has_gap(results[done]) && !net_is_interrupted();
-		done++;
+		status |= rc == 0 && has_gap(result) && !net_is_interrupted();
 	}
-	if (wishes->json)
-		status |= write_json(wishes, (const struct net_result *const *)results, done);
-	while (done)
-		free(results[--done]);
+	free(result);
+	if (rc < 0)
+		fprintf(stderr, "coil-bench: %s\n", coil_strerror(rc));
+	return rc < 0 || status;
+}
+
+static int run(const struct wishes *wishes, const struct net_cell *cells, unsigned int count)
+{
+	const struct coil_bench_options of = {
+		.size = sizeof(of), .name = "coil", .version = COIL_VERSION, .commit = COIL_COMMIT,
+		.build = COIL_BUILD, .is_smoke = wishes->is_smoke, .rounds = wishes->options.rounds,
+	};
+	struct coil_bench *bench;
+	int rc = coil_bench_open(&bench, &of);
+	int status;
+
+	if (rc < 0) {
+		fprintf(stderr, "coil-bench: %s\n", coil_strerror(rc));
+		return 1;
+	}
+	net_watch_interrupt();
+	status = run_cells(wishes, cells, count, bench);
+	status |= write_files(wishes, bench);
+	coil_bench_close(bench);
 	return status;
 }
 
@@ -178,7 +226,7 @@ int net_main(int argc, char **argv)
 	const struct net_cell *cells;
 	unsigned int count = net_cells(&cells), found = 0;
 
-	wishes.options = (struct net_options){ .rounds = 6, .measure_ns = 300 * COIL_MSEC,
+	wishes.options = (struct net_options){ .rounds = 9, .measure_ns = 300 * COIL_MSEC,
 					       .warmup_ns = 150 * COIL_MSEC, .core = last_core() };
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, &wishes);

@@ -10,9 +10,11 @@
 #ifndef COIL_BENCH_NET_H
 #define COIL_BENCH_NET_H
 
-#include "load.h"
-
 #include <sys/types.h>
+
+#include <coil/bench.h>
+
+#include "load.h"
 
 #define NET_SUBJECTS_MAX 16
 #define NET_ROUNDS_MAX 64
@@ -101,8 +103,8 @@ double net_median(const struct net_subject *subject, double (*of)(const struct n
 double net_round_value(const struct net_round *round);
 
 void net_print_text(FILE *out, const struct net_result *result);
-void net_print_json(FILE *out, const struct net_options *options,
-		    const struct net_result *const *results, unsigned int count);
+/* Adds a cell to results. 0 or a negative errno. */
+int net_collect(const struct net_result *result, struct coil_bench *bench);
 
 /* `coil-bench net`: 0 measured, 1 something could not be, 2 wrong usage. */
 int net_main(int argc, char **argv);

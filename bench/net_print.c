@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The comparison as a table and as JSON: cases of subjects of samples, "floor" being the best raw
+ * The comparison as a table, and as results for coil-bench's writers; "floor" is the best raw
  * server once more.
  */
 #include "net.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
-#define JSON_VERSION 2
 
 double net_round_value(const struct net_round *round)
 {
@@ -109,138 +106,73 @@ void net_print_text(FILE *out, const struct net_result *result)
 		print_subject(out, result, &result->subjects[i]);
 }
 
-/* -- JSON -------------------------------------------------------------------------------------- */
+/* -- Results ----------------------------------------------------------------------------------- */
 
-static void print_string(FILE *out, const char *key, const char *text)
+/* The load's histogram is the coarser one: its values are the middles of its places. */
+static int set_histogram(struct coil_bench_result *to, const struct histogram *from)
 {
-	fprintf(out, "\"%s\": \"", key);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fputc('\\', out);
-		if ((unsigned char)*text >= ' ')
-			fputc(*text, out);
-	}
-	fputc('"', out);
+	struct coil_bench_histogram *histogram = calloc(1, sizeof(*histogram));
+	int rc;
+
+	if (!histogram)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < HISTOGRAM_PARTS * HISTOGRAM_POWERS; i++)
+		if (from->counts[i])
+			coil_bench_histogram_add(histogram, histogram_value(i), from->counts[i]);
+	rc = coil_bench_histogram_set(to, histogram, 1000, "us");
+	free(histogram);
+	return rc;
 }
 
-/* What is not a number is null. */
-static void print_number(FILE *out, const char *key, double value)
+static int add_counters(struct coil_bench_result *to, const struct net_subject *subject)
 {
-	if (key)
-		fprintf(out, ", \"%s\": ", key);
-	if (isfinite(value))
-		fprintf(out, "%.6g", value);
-	else
-		fputs("null", out);
+	int rc = coil_bench_count(to, "requests_per_s", net_median(subject, round_rate));
+
+	if (rc == 0)
+		rc = coil_bench_count(to, "p50_us", net_median(subject, round_p50));
+	if (rc == 0)
+		rc = coil_bench_count(to, "p99_us", net_median(subject, round_p99));
+	if (rc == 0)
+		rc = coil_bench_count(to, "errors", (double)subject->errors);
+	return rc < 0 ? rc : set_histogram(to, &subject->latency);
 }
 
-static void print_samples(FILE *out, const struct net_subject *subject)
+static int add_subject(struct coil_bench_entry *entry, const struct net_subject *subject,
+		       const char *name)
 {
-	double interval[2] = { quantile(subject, net_round_value, 0),
-			       quantile(subject, net_round_value, 1) };
+	struct coil_bench_result *to;
+	int rc = coil_bench_result_add(entry, name, &to);
 
-	fprintf(out, ", \"rounds\": %u", subject->rounds_count);
-	print_number(out, "median", net_median(subject, net_round_value));
-	print_number(out, "quartile_low", quantile(subject, net_round_value, 0.25));
-	print_number(out, "quartile_high", quantile(subject, net_round_value, 0.75));
-	print_number(out, "min", interval[0]);
-	print_number(out, "max", interval[1]);
-	fputs(", \"samples\": [", out);
-	for (unsigned int i = 0; i < subject->rounds_count; i++) {
-		fputs(i ? ", " : "", out);
-		print_number(out, NULL, subject->rounds[i].value);
-	}
-	fputs("]", out);
+	for (unsigned int i = 0; i < subject->rounds_count && rc == 0; i++)
+		rc = coil_bench_sample(to, subject->rounds[i].value);
+	if (rc == 0 && subject->words[0])
+		rc = coil_bench_fail(to, subject->words);
+	if (rc == 0 && subject->latency.total)
+		rc = add_counters(to, subject);
+	return rc;
 }
 
-/* Places that have something: low end and count, one after the other, in nanoseconds. */
-static void print_histogram(FILE *out, const struct histogram *histogram)
+static int add_floor(struct coil_bench_entry *entry, const struct net_subject *floor)
 {
-	bool is_first = true;
+	char words[128];
+	int rc = add_subject(entry, floor, "floor");
 
-	fprintf(out, ", \"histogram\": {\"unit\": \"us\", \"scale\": 1000, \"count\": %" PRIu64
-		", \"max\": %" PRIu64 ", \"counts\": [", histogram->total, histogram->max);
-	for (uint32_t i = 0; i < HISTOGRAM_PARTS * HISTOGRAM_POWERS; i++) {
-		if (!histogram->counts[i])
-			continue;
-		fprintf(out, "%s%" PRIu64 ", %" PRIu64, is_first ? "" : ", ", histogram_value(i),
-			histogram->counts[i]);
-		is_first = false;
-	}
-	fputs("]}", out);
+	snprintf(words, sizeof(words), "The floor is the best raw server here: %s.", floor->name);
+	return rc < 0 ? rc : coil_bench_note(entry, words);
 }
 
-static void print_json_subject(FILE *out, const struct net_subject *subject, const char *name)
+int net_collect(const struct net_result *result, struct coil_bench *bench)
 {
-	static const char *const kinds[] = { "coil", "raw", "peer" };
+	const struct coil_bench_case cell = {
+		.name = result->cell->name, .what = result->cell->what,
+		.unit = result->cell->work == NET_IDLE ? "B" : "us",
+	};
+	struct coil_bench_entry *entry;
+	int rc = coil_bench_entry_add(bench, &cell, &entry);
 
-	fputs("\n\t\t\t{", out);
-	print_string(out, "name", name);
-	fprintf(out, ", \"kind\": \"%s\"", kinds[subject->kind]);
-	if (subject->words[0]) {
-		fputs(", ", out);
-		print_string(out, "error", subject->words);
-	}
-	if (subject->rounds_count) {
-		print_samples(out, subject);
-		fputs(", \"counters\": {\"errors\": ", out);
-		fprintf(out, "%" PRIu64, subject->errors);
-		print_number(out, "requests_per_s", net_median(subject, round_rate));
-		print_number(out, "p50_us", net_median(subject, round_p50));
-		print_number(out, "p99_us", net_median(subject, round_p99));
-		fputs("}", out);
-	}
-	if (subject->latency.total)
-		print_histogram(out, &subject->latency);
-	fputs("}", out);
-}
-
-static void print_case(FILE *out, const struct net_result *result)
-{
-	fputs("\n\t\t{", out);
-	print_string(out, "name", result->cell->name);
-	fputs(", ", out);
-	print_string(out, "what", result->cell->what);
-	fprintf(out, ", \"unit\": \"%s\", \"higher_is_better\": false",
-		result->cell->work == NET_IDLE ? "B" : "us");
-	if (result->words[0]) {
-		fputs(", ", out);
-		print_string(out, "error", result->words);
-	}
-	if (result->floor) {
-		fputs(", ", out);
-		print_string(out, "floor_is", result->floor->name);
-		print_number(out, "ratio", net_median(&result->subjects[0], net_round_value) /
-			     net_median(result->floor, net_round_value));
-	}
-	fputs(", \"subjects\": [", out);
-	if (result->floor) {
-		print_json_subject(out, result->floor, "floor");
-		fputs(",", out);
-	}
-	for (unsigned int i = 0; i < result->subjects_count; i++) {
-		print_json_subject(out, &result->subjects[i], result->subjects[i].name);
-		fputs(i + 1 < result->subjects_count ? "," : "", out);
-	}
-	fputs("\n\t\t]}", out);
-}
-
-void net_print_json(FILE *out, const struct net_options *options,
-		    const struct net_result *const *results, unsigned int count)
-{
-	struct utsname kernel;
-
-	uname(&kernel);
-	fprintf(out, "{\"format\": \"coil-bench\", \"version\": %d, \"is_interrupted\": %s,\n",
-		JSON_VERSION, net_is_interrupted() ? "true" : "false");
-	fprintf(out, "\t\"record\": {\"kernel\": \"%s\", \"machine\": \"%s\", "
-		"\"processors\": \"%ld\", \"core\": \"%d\", \"rounds\": \"%u\", "
-		"\"measure_ms\": \"%" PRId64 "\"},\n\t\"cases\": [", kernel.release, kernel.machine,
-		sysconf(_SC_NPROCESSORS_ONLN), options->core, options->rounds,
-		options->measure_ns / 1000000);
-	for (unsigned int i = 0; i < count; i++) {
-		print_case(out, results[i]);
-		fputs(i + 1 < count ? "," : "", out);
-	}
-	fputs("\n\t]}\n", out);
+	if (rc == 0 && result->floor)
+		rc = add_floor(entry, result->floor);
+	for (unsigned int i = 0; i < result->subjects_count && rc == 0; i++)
+		rc = add_subject(entry, &result->subjects[i], result->subjects[i].name);
+	return rc;
 }

@@ -325,6 +325,11 @@ static void run_rounds(const struct net_options *options, struct net_result *res
 			unsigned int at = round % 2 ? count - 1 - i : i;
 			struct net_subject *subject = &result->subjects[at];
 
+			/* Memory that was freed is used again, and would not show. */
+			if (round && result->cell->work == NET_IDLE && !subject->words[0]) {
+				net_server_stop(&subject->server);
+				net_server_start(result->cell, subject, options->core);
+			}
 			if (!subject->words[0])
 				run_round(result->cell, options, subject, answer);
 		}
