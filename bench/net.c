@@ -13,6 +13,7 @@
 
 #include "../tools/tool.h"
 #include "commit.h"
+#include "lib/model.h"
 
 #define PATTERNS_MAX 64
 #define FORMATS (COIL_BENCH_HGRM + 1)
@@ -215,6 +216,7 @@ static int run(const struct wishes *wishes, const struct net_cell *cells, unsign
 	}
 	net_watch_interrupt();
 	status = run_cells(wishes, cells, count, bench);
+	bench->is_interrupted = net_is_interrupted();
 	status |= write_files(wishes, bench);
 	coil_bench_close(bench);
 	return status;
