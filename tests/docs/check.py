@@ -137,7 +137,7 @@ def main():
     fail = failures.append
     names = declared(root)
     there = tests(root)
-    pages = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    pages = [root / "README.md", root / "CHANGELOG.md", *sorted((root / "docs").glob("*.md"))]
     for path in pages:
         check_page(root, path, names, there, fail)
     for guide in sorted((root / "docs").glob("from-*.md")):
