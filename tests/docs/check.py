@@ -65,7 +65,7 @@ def own_names(asyncio):
         if not isinstance(thing, type):
             continue
         for method, value in vars(thing).items():
-            if method.startswith("_") or isinstance(value, (str, int, type(None))):
+            if method.startswith("_") or not (callable(value) or isinstance(value, property)):
                 continue
             owners = [STANDS_AS.get(owner.__name__, owner.__name__) for owner in thing.__mro__]
             yield f"{name}.{method}", {f"{owner}.{method}" for owner in owners}
