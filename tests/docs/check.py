@@ -20,7 +20,7 @@ NEWER = """
 STANDS_AS = {"AbstractEventLoop": "loop", "BaseEventLoop": "loop", "SelectorEventLoop": "loop"}
 
 # Read from the environment, so that no header declares them.
-ENVIRONMENT = {"COIL_DEBUG", "COIL_KERNEL_MASK"}
+ENVIRONMENT = {"COIL_DEBUG", "COIL_KERNEL_MASK", "COIL_SIM_SEED"}
 
 TEST = re.compile(r"^(?!static|struct)[A-Z][A-Z_]*\(\s*(\w+),\s*(\w+)", re.M)
 STOPS = re.compile(r"^STOPS\((\w+)", re.M)
