@@ -5,9 +5,11 @@
  *
  *   - First come, first served. What is given up is handed over: it belongs to the one who has
  *     waited longest before that one has run again, so that nobody who comes later can take it.
- *   - What need not wait does not suspend. In a cancelled scope whatever may wait fails, also where
- *     it would not have to: it lets one turn pass and returns the reason. What has happened already
- *     (an event is set) is told there, too; try forms and giving up work as ever.
+ *   - What need not wait does not suspend, but for the fairness budget (see coil_await): a lock, or
+ *     a permit, is taken after that turn, the others have their result before it. In a cancelled
+ *     scope whatever may wait fails, also where it would not have to: it lets one turn pass and
+ *     returns the reason. What has happened already (an event is set) is told there, too; try forms
+ *     and giving up work as ever.
  *   - A cancelled waiter leaves the queue. If it was handed something before, that counts: the call
  *     returns success, the next wait meets the cancellation, and giving up what was got passes it
  *     on. So no wake is lost.

@@ -48,9 +48,9 @@ int coil_barrier_wait(struct coil_barrier *barrier)
 	if (unlikely(rc < 0))
 		return rc;
 	if (barrier->is_broken)
-		return -EPIPE;
+		return waiters_end(task, -EPIPE);
 	if (barrier->waiters.count + 1 >= barrier->parties)
-		return open_barrier(barrier);
+		return waiters_end(task, open_barrier(barrier));
 	return waiters_await(&barrier->waiters, task, &barrier_kind);
 }
 

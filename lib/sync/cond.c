@@ -66,14 +66,16 @@ int coil_cond_wait(struct coil_cond *cond)
 
 int coil_cond_wait_for(struct coil_cond *cond, int (*predicate)(void *arg), void *arg)
 {
-	int rc;
+	struct coil_task *task = enter(cond, __func__);
+	int rc = predicate(arg);
 
-	(void)enter(cond, __func__);
-	while ((rc = predicate(arg)) == 0) {
+	if (rc != 0)
+		return waiters_end(task, rc);
+	do {
 		rc = cond_wait(cond, enter(cond, __func__));
-		if (rc < 0)
-			break;
-	}
+		if (rc == 0)
+			rc = predicate(arg);
+	} while (rc == 0);
 	return rc;
 }
 

@@ -40,7 +40,7 @@ int coil_event_wait(struct coil_event *event)
 	struct coil_task *task = waiters_enter(&event->waiters, __func__);
 
 	if (event->is_set)
-		return 0;
+		return waiters_end(task, 0);
 	return waiters_await(&event->waiters, task, &event_kind);
 }
 

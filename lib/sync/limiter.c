@@ -186,7 +186,7 @@ static int acquire(struct coil_limiter *limiter, struct coil_task *task, const v
 		   const char *function)
 {
 	struct limiter_wait wait = { .borrower = who };
-	int rc = waiters_begin(task);
+	int rc = waiters_begin_lock(task);
 
 	if (unlikely(rc < 0))
 		return rc;

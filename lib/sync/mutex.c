@@ -90,7 +90,7 @@ static rarely int lock_later(struct coil_mutex *mutex, struct coil_task *task)
 int coil_mutex_lock(struct coil_mutex *mutex)
 {
 	struct coil_task *task = waiters_enter(&mutex->waiters, __func__);
-	int rc = waiters_begin(task);
+	int rc = waiters_begin_lock(task);
 
 	if (unlikely(rc < 0))
 		return rc;

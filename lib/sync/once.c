@@ -78,7 +78,7 @@ int coil_once_run(struct coil_once *once, int (*entry)(void *arg), void *arg)
 	struct coil_task *task = waiters_enter(&once->waiters, __func__);
 
 	if (likely(once->is_done))
-		return once->result;
+		return waiters_end(task, once->result);
 	return run_or_wait(once, task, entry, arg);
 }
 

@@ -96,7 +96,7 @@ static rarely int lock_later(struct coil_rwlock *rwlock, struct coil_task *task,
 int coil_rwlock_read_lock(struct coil_rwlock *rwlock)
 {
 	struct coil_task *task = waiters_enter(&rwlock->waiters, __func__);
-	int rc = waiters_begin(task);
+	int rc = waiters_begin_lock(task);
 
 	if (unlikely(rc < 0))
 		return rc;
@@ -128,7 +128,7 @@ void coil_rwlock_read_unlock(struct coil_rwlock *rwlock)
 int coil_rwlock_write_lock(struct coil_rwlock *rwlock)
 {
 	struct coil_task *task = waiters_enter(&rwlock->waiters, __func__);
-	int rc = waiters_begin(task);
+	int rc = waiters_begin_lock(task);
 
 	if (unlikely(rc < 0))
 		return rc;

@@ -43,7 +43,7 @@ static bool take(struct coil_semaphore *semaphore)
 int coil_semaphore_acquire(struct coil_semaphore *semaphore)
 {
 	struct coil_task *task = waiters_enter(&semaphore->waiters, __func__);
-	int rc = waiters_begin(task);
+	int rc = semaphore->value > 0 ? waiters_begin_lock(task) : waiters_begin(task);
 
 	if (unlikely(rc < 0))
 		return rc;

@@ -66,8 +66,10 @@ static int wait_later(void *object, int64_t deadline)
 
 int coil_shared_event_wait_until(struct coil_shared_event *event, int64_t deadline)
 {
+	struct coil_task *task = shared_task();
+
 	if (coil_shared_event_is_set(event))
-		return 0;
+		return task ? waiters_end(task, 0) : 0;
 	return shared_wait_until(wait_later, event, deadline);
 }
 

@@ -84,7 +84,7 @@ static int lock_later(void *object, int64_t deadline)
 int coil_shared_mutex_lock_until(struct coil_shared_mutex *mutex, int64_t deadline)
 {
 	struct coil_task *task = shared_task();
-	int rc = task ? waiters_begin(task) : 0;
+	int rc = task ? waiters_begin_lock(task) : 0;
 
 	if (unlikely(rc < 0))
 		return rc;

@@ -43,7 +43,7 @@ int coil_wait_group_wait(struct coil_wait_group *wait_group)
 	struct coil_task *task = waiters_enter(&wait_group->waiters, __func__);
 
 	if (wait_group->count == 0)
-		return 0;
+		return waiters_end(task, 0);
 	return waiters_await(&wait_group->waiters, task, &wait_group_kind);
 }
 

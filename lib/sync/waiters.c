@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "task/await.h"
 #include "task/scope.h"
 
 _Static_assert(sizeof(struct coil_waiters) == 40, "growth is a decision");
@@ -31,6 +30,12 @@ rarely int waiters_refuse(struct coil_task *task)
 
 	task_yield(task_scheduler(task), task);
 	return reason;
+}
+
+rarely int waiters_begin_late(struct coil_task *task)
+{
+	task_budget_spent(task_scheduler(task), task);
+	return task->scope->effective ? scope_reason_met(task) : 0;
 }
 
 void waiters_deinit(struct coil_waiters *waiters, const char *function)

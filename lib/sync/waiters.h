@@ -18,7 +18,7 @@
 #define COIL_SYNC_WAITERS_H
 
 #include "coil/waiters.h"
-#include "task/task.h"
+#include "task/await.h"
 
 struct waiters_kind {
 	struct coil_future_ops future;
@@ -76,6 +76,27 @@ static inline int waiters_begin(struct coil_task *task)
 	return unlikely(task->scope->effective) ? waiters_refuse(task) : 0;
 }
 
+int waiters_begin_late(struct coil_task *task);
+
+/*
+ * The same for locks, with the fairness budget paid: before the lock is taken, since a holder that
+ * let others run would have them all queue up behind it. For what is given back only: its deinit
+ * comes after that, so that the object is there when the turn is over.
+ */
+static inline int waiters_begin_lock(struct coil_task *task)
+{
+	if (unlikely(task->scope->effective))
+		return waiters_refuse(task);
+	return unlikely(--task->budget == 0) ? waiters_begin_late(task) : 0;
+}
+
+/* The end of other waits that did not suspend, with @rc in hand: the object may be gone after it.
+ */
+static inline int waiters_end(struct coil_task *task, int rc)
+{
+	task_pay(task_scheduler(task), task);
+	return rc;
+}
 
 /* Nobody may wait for it. After this the object is not to be used. */
 void waiters_deinit(struct coil_waiters *waiters, const char *function);
