@@ -3,7 +3,11 @@
  * Task locals: values that a task and the tasks it starts find without being handed them (asyncio's
  * context variables). A child sees the values of its spawner at the time of the spawn; what either
  * sets afterwards the other does not see. A value is destroyed with the last task that shares it.
- * Hooks and plain threads have none.
+ *
+ * What runs on a helper thread (coil_offload, coil_pool_submit) sees the values of the task that
+ * submitted it, and may set others, which are gone when it returns; but for work that may be left
+ * behind, which outlives them. Tasks of coil_on_signal have those of the task that registered them.
+ * Hooks and other threads have none.
  */
 #ifndef COIL_LOCAL_H
 #define COIL_LOCAL_H
@@ -39,7 +43,8 @@ struct coil_local_token {
  * @key:     uninitialised memory
  * @name:    must outlive the key
  * @destroy: called with each value when the last task that shares it drops it, on the stack of
- *           that task; must not wait; NULL: nothing is
+ *           that task, or, where work on a helper thread or a signal's registration had it last,
+ *           on the loop's own; must not wait; NULL: nothing is
  *
  * Does not suspend. May be called outside of a loop.
  * Since 0.1.

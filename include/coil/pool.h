@@ -53,6 +53,7 @@ struct coil_work {
 	int (*fn)(void *arg);
 	void *arg;
 	void *calling;
+	struct local_table *locals;
 	uint32_t *owner;
 	int32_t result;
 	uint16_t state;

@@ -35,7 +35,7 @@ struct coil_offload_options {
 /**
  * coil_offload - run a function on a helper thread, and wait for it
  * @fn:  may block; >= 0 or a negative errno. It may not call what needs a loop, except coil_post,
- *       coil_spawn_on and coil_call_on
+ *       coil_spawn_on and coil_call_on; task locals are those of the caller (coil/local.h)
  * @arg: passed to @fn; need not outlive the call
  *
  * Suspends the calling task; the loop runs on. Runs on the loop's own pool: if all its threads are
@@ -52,8 +52,8 @@ int coil_offload(int (*fn)(void *arg), void *arg);
 /**
  * coil_offload_with - coil_offload, with options
  * @options: NULL for the defaults
- * @fn:      as coil_offload; with COIL_OFFLOAD_ABANDON it may outlive the call and the loop, and
- *           may use no memory of the caller's but its copy of @arg
+ * @fn:      as coil_offload; with COIL_OFFLOAD_ABANDON it may outlive the call and the loop, may
+ *           use no memory of the caller's but its copy of @arg, and sees none of its task locals
  * @arg:     as coil_offload; with arg_bytes, @fn gets a copy of it, aligned for any type
  *
  * With COIL_OFFLOAD_ABANDON a cancel of work that has begun does not wait for it: the caller gets

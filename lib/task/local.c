@@ -22,6 +22,19 @@ struct local_table {
 	struct cell *cells[];
 };
 
+/* Where the caller's values are, and whose they are. */
+struct locals {
+	struct local_table **own;
+	const struct local_table *inherited; /* to be read alone; or NULL */
+	const struct coil_alloc *alloc;
+	uint64_t *swaps;
+	uint64_t owner;
+};
+
+/* What the calling thread works on. Initial-exec, as the loop: one read. */
+static _Thread_local struct local_worker *worker_current
+	__attribute__((tls_model("initial-exec")));
+
 static size_t table_bytes(uint32_t count)
 {
 	return sizeof(struct local_table) + count * sizeof(struct cell *);
@@ -69,10 +82,8 @@ struct local_table *locals_share(struct local_table *table)
 	return table;
 }
 
-void locals_drop(struct scheduler *s, struct local_table *table)
+static void table_drop(const struct coil_alloc *alloc, struct local_table *table)
 {
-	const struct coil_alloc *alloc = s->loop.alloc;
-
 	if (!table || --table->refs > 0)
 		return;
 	for (uint32_t i = 0; i < table->count; i++)
@@ -80,18 +91,60 @@ void locals_drop(struct scheduler *s, struct local_table *table)
 	alloc_free(alloc, table, table_bytes(table->count));
 }
 
-void locals_end(struct scheduler *s, struct coil_task *task)
+void locals_drop(struct scheduler *s, struct local_table *table)
 {
-	/* A destructor may set values of its own. */
-	while (task->locals) {
-		struct local_table *table = task->locals;
+	table_drop(s->loop.alloc, table);
+}
 
-		task->locals = NULL;
-		locals_drop(s, table);
+/* A destructor may set values of its own. */
+static void end(struct local_table **own, const struct coil_alloc *alloc)
+{
+	while (*own) {
+		struct local_table *table = *own;
+
+		*own = NULL;
+		table_drop(alloc, table);
 	}
 }
 
-/* The place of @key's cell in the task's table, or where it would go. */
+void locals_end(struct scheduler *s, struct coil_task *task)
+{
+	end(&task->locals, s->loop.alloc);
+}
+
+struct local_worker *locals_enter(struct local_worker *worker)
+{
+	struct local_worker *outer = worker_current;
+
+	worker_current = worker;
+	return outer;
+}
+
+void locals_leave(struct local_worker *worker, struct local_worker *outer)
+{
+	end(&worker->own, &alloc_libc);
+	worker_current = outer;
+}
+
+static struct locals locals_of_task(struct coil_task *task)
+{
+	struct scheduler *s = task_scheduler(task);
+
+	return (struct locals){ &task->locals, NULL, s->loop.alloc, &s->local_swaps, task->id };
+}
+
+/* The calling task's, or the calling worker's. */
+static struct locals locals_required(const char *function)
+{
+	struct local_worker *worker = worker_current;
+
+	if (likely(loop_current || !worker))
+		return locals_of_task(task_required(function));
+	return (struct locals){ &worker->own, worker->inherited, &alloc_libc, &worker->swaps,
+				(uintptr_t)worker };
+}
+
+/* The place of @key's cell in @table, or where it would go. */
 static uint32_t place_of(const struct local_table *table, const struct coil_local *key)
 {
 	uint32_t i = 0;
@@ -101,19 +154,19 @@ static uint32_t place_of(const struct local_table *table, const struct coil_loca
 	return i;
 }
 
-static struct cell *cell_of(const struct coil_task *task, const struct coil_local *key)
+static struct cell *cell_of(const struct local_table *table, const struct coil_local *key)
 {
-	uint32_t i = place_of(task->locals, key);
+	uint32_t i = place_of(table, key);
 
-	return task->locals && i < task->locals->count ? task->locals->cells[i] : NULL;
+	return table && i < table->count ? table->cells[i] : NULL;
 }
 
-/* The task's table, its own, with @count places, of which the last one may be empty. NULL if there
- * is no memory for it; nothing has changed then. */
-static struct local_table *table_own(struct scheduler *s, struct coil_task *task, uint32_t count)
+/* The caller's table, its own, with @count places, of which the last one may be empty. NULL if
+ * there is no memory for it; nothing has changed then. */
+static struct local_table *table_own(const struct locals *locals, uint32_t count)
 {
-	const struct coil_alloc *alloc = s->loop.alloc;
-	struct local_table *old = task->locals;
+	const struct coil_alloc *alloc = locals->alloc;
+	struct local_table *old = *locals->own;
 	struct local_table *table;
 
 	if (old && old->refs == 1 && old->count == count)
@@ -125,33 +178,32 @@ static struct local_table *table_own(struct scheduler *s, struct coil_task *task
 	table->count = count;
 	for (uint32_t i = 0; i < count; i++)
 		table->cells[i] = old && i < old->count ? cell_share(old->cells[i]) : NULL;
-	locals_drop(s, old);
-	task->locals = table;
+	table_drop(alloc, old);
+	*locals->own = table;
 	return table;
 }
 
 /* Puts @cell, whose reference passes over, in @key's place. 0 or -ENOMEM. */
-static int put(struct scheduler *s, struct coil_task *task, const struct coil_local *key,
-	       struct cell *cell)
+static int put(const struct locals *locals, const struct coil_local *key, struct cell *cell)
 {
-	uint32_t count = task->locals ? task->locals->count : 0;
-	uint32_t i = place_of(task->locals, key);
-	struct local_table *table = table_own(s, task, i < count ? count : count + 1);
+	uint32_t count = *locals->own ? (*locals->own)->count : 0;
+	uint32_t i = place_of(*locals->own, key);
+	struct local_table *table = table_own(locals, i < count ? count : count + 1);
 	struct cell *old;
 
 	if (!table)
 		return -ENOMEM;
 	old = table->cells[i];
 	table->cells[i] = cell;
-	cell_drop(s->loop.alloc, old);
+	cell_drop(locals->alloc, old);
 	return 0;
 }
 
 /* Takes @key's place away: the last cell goes there. 0 or -ENOMEM. */
-static int take_away(struct scheduler *s, struct coil_task *task, const struct coil_local *key)
+static int take_away(const struct locals *locals, const struct coil_local *key)
 {
-	const struct coil_alloc *alloc = s->loop.alloc;
-	struct local_table *old = task->locals;
+	const struct coil_alloc *alloc = locals->alloc;
+	struct local_table *old = *locals->own;
 	uint32_t left = old->count - 1;
 	uint32_t i = place_of(old, key);
 	struct local_table *table = NULL;
@@ -165,8 +217,8 @@ static int take_away(struct scheduler *s, struct coil_task *task, const struct c
 		for (uint32_t k = 0; k < left; k++)
 			table->cells[k] = cell_share(old->cells[k == i ? left : k]);
 	}
-	task->locals = table;
-	locals_drop(s, old);
+	*locals->own = table;
+	table_drop(alloc, old);
 	return 0;
 }
 
@@ -180,33 +232,35 @@ void coil_local_init(struct coil_local *key, const char *name, void (*destroy)(v
 
 void *coil_local_get(const struct coil_local *key)
 {
-	const struct cell *cell = cell_of(task_required(__func__), key);
+	const struct locals locals = locals_required(__func__);
+	const struct cell *cell = cell_of(*locals.own, key);
 
+	if (!cell && locals.inherited)
+		cell = cell_of(locals.inherited, key);
 	return cell ? cell->value : key->fallback;
 }
 
-static int set(struct coil_task *task, struct cell *cell)
+static int set(const struct locals *locals, struct cell *cell)
 {
-	struct scheduler *s = task_scheduler(task);
-	int rc = put(s, task, cell->key, cell);
+	int rc = put(locals, cell->key, cell);
 
 	if (rc < 0) {
 		/* The value stays the caller's. */
 		struct cell *previous = cell->previous;
 
-		alloc_free(s->loop.alloc, cell, sizeof *cell);
-		cell_drop(s->loop.alloc, previous);
+		alloc_free(locals->alloc, cell, sizeof *cell);
+		cell_drop(locals->alloc, previous);
 	}
 	return rc;
 }
 
 int coil_local_set(const struct coil_local *key, void *value)
 {
-	struct coil_task *task = task_required(__func__);
-	struct cell *old = cell_of(task, key);
+	const struct locals locals = locals_required(__func__);
+	struct cell *old = cell_of(*locals.own, key);
 	struct cell *cell;
 
-	if (old && old->refs == 1 && task->locals->refs == 1) {
+	if (old && old->refs == 1 && (*locals.own)->refs == 1) {
 		void *dropped = old->value;
 
 		old->value = value;
@@ -214,61 +268,59 @@ int coil_local_set(const struct coil_local *key, void *value)
 			key->destroy(dropped);
 		return 0;
 	}
-	cell = cell_new(task_scheduler(task)->loop.alloc, key, value);
+	cell = cell_new(locals.alloc, key, value);
 	if (!cell)
 		return -ENOMEM;
 	if (old) {
 		cell->previous = cell_share(old->previous);
 		cell->number = old->number;
 	}
-	return set(task, cell);
+	return set(&locals, cell);
 }
 
 int coil_local_swap(const struct coil_local *key, void *value, struct coil_local_token *ret_token)
 {
-	struct coil_task *task = task_required(__func__);
-	struct scheduler *s = task_scheduler(task);
-	struct cell *cell = cell_new(s->loop.alloc, key, value);
+	const struct locals locals = locals_required(__func__);
+	struct cell *cell = cell_new(locals.alloc, key, value);
 	int rc;
 
 	if (!cell)
 		return -ENOMEM;
-	cell->previous = cell_share(cell_of(task, key));
-	cell->number = ++s->local_swaps;
-	rc = set(task, cell);
+	cell->previous = cell_share(cell_of(*locals.own, key));
+	cell->number = ++*locals.swaps;
+	rc = set(&locals, cell);
 	if (rc == 0)
-		*ret_token = (struct coil_local_token){ key, s->local_swaps, task->id };
+		*ret_token = (struct coil_local_token){ key, *locals.swaps, locals.owner };
 	return rc;
 }
 
 int coil_local_reset(const struct coil_local_token *token)
 {
-	struct coil_task *task = task_required(__func__);
-	struct scheduler *s = task_scheduler(task);
-	struct cell *cell = cell_of(task, token->key);
+	const struct locals locals = locals_required(__func__);
+	struct cell *cell = cell_of(*locals.own, token->key);
 	struct cell *previous;
 	int rc;
 
-	check_use(token->task_id == task->id, "this token is another task's");
+	check_use(token->task_id == locals.owner, "this token is another task's");
 	while (cell && cell->number != token->number)
 		cell = cell->previous;
 	check_use(cell != NULL, "this token was used already, or the one around it was");
 	if (!cell->previous)
-		return take_away(s, task, token->key);
+		return take_away(&locals, token->key);
 	previous = cell_share(cell->previous);
-	rc = put(s, task, token->key, previous);
+	rc = put(&locals, token->key, previous);
 	if (rc < 0)
-		cell_drop(s->loop.alloc, previous);
+		cell_drop(locals.alloc, previous);
 	return rc;
 }
 
 int coil_locals_run(int (*entry)(void *arg), void *arg)
 {
-	struct coil_task *task = task_required(__func__);
-	struct local_table *outside = locals_share(task->locals);
+	const struct locals locals = locals_required(__func__);
+	struct local_table *outside = locals_share(*locals.own);
 	int rc = entry(arg);
 
-	locals_end(task_scheduler(task), task);
-	task->locals = outside;
+	end(locals.own, locals.alloc);
+	*locals.own = outside;
 	return rc;
 }

@@ -8,6 +8,7 @@
 #include "coil/time.h"
 #include "coil/work.h"
 #include "loop/inbox.h"
+#include "task/local.h"
 
 /* Initial-exec, as the loop: one read. */
 static _Thread_local struct coil_work *work_current __attribute__((tls_model("initial-exec")));
@@ -25,11 +26,15 @@ static int run_alone(struct coil_work *work)
 {
 	struct coil_work *outer = work_current;
 	struct coil_loop *loop = loop_current;
+	struct local_worker values = { .inherited = work->locals };
+	struct local_worker *outer_values;
 	int result;
 
 	work_current = work;
 	loop_current = NULL;
+	outer_values = locals_enter(&values);
 	result = work->fn(work->arg);
+	locals_leave(&values, outer_values);
 	loop_current = loop;
 	work_current = outer;
 	return result;

@@ -12,6 +12,7 @@
 #include "coil/time.h"
 #include "task/await.h"
 #include "task/error.h"
+#include "task/local.h"
 #include "task/scope.h"
 
 #define THREADS_LIMIT 4096u
@@ -19,7 +20,7 @@
 #define QUEUE_DEFAULT 1024u
 #define IDLE_DEFAULT (10 * COIL_SEC)
 
-_Static_assert(sizeof(struct coil_work) == 112, "growth is a decision");
+_Static_assert(sizeof(struct coil_work) == 120, "growth is a decision");
 
 /* Somebody who waits for room in the queue. In its frame. */
 struct room_wait {
@@ -120,6 +121,8 @@ static void note_end(struct coil_pool *pool, struct coil_work *work)
 	pool->jobs--;
 	loop->promises_open--;
 	disown(work);
+	locals_drop(pool->scheduler, work->locals);
+	work->locals = NULL;
 	give_room(pool);
 	note_if_empty(pool);
 }
@@ -182,6 +185,9 @@ static int hand_over(struct coil_pool *pool, struct coil_work *work,
 	work->owner = s->current ? &s->current->started : &s->loop.started;
 	work->is_left = 0;
 	work->is_cancelled = 0;
+	work->locals = NULL;
+	if (s->current && ops == &pool_work_ops) /* what may be left behind has nobody's memory */
+		work->locals = locals_share(s->current->locals);
 	(*work->owner)++;
 	pool->jobs++;
 	s->loop.promises_open++;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * semantics.md B17: threads and context, as far as it concerns tasks. B17.2 (to_thread) is the work
- * room's; calls from one loop to another, the rest of B17.1, are a later issue's.
+ * semantics.md B17: threads and context, as far as it concerns tasks. B17.2 (to_thread) is in
+ * tests/work/test_locals.c, calls from one loop to another in tests/work/test_call.c, signals'
+ * tasks in tests/task/test_signal_tasks.c.
  */
 #include "rules/child.h"
 
