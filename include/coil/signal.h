@@ -89,7 +89,8 @@ void coil_signal_close(struct coil_signal_watch *watch);
  * @arg:    passed to @entry
  *
  * One task at a time: what comes while it runs lets @entry run once more, once for each realtime
- * signal. A failure of @entry is said on standard error. At the end of the loop all are removed.
+ * signal. Each run begins with a copy of the task locals (coil/local.h) that the caller of this has
+ * now. A failure of @entry is said on standard error. At the end of the loop all are removed.
  * Does not suspend.
  * Return: 0; -ENOENT if there was none to remove; -EINVAL, -ENOMEM, -ENOBUFS as coil_signal_wait.
  * Since 0.1. See asyncio's add_signal_handler.

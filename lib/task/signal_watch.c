@@ -8,6 +8,7 @@
 #include "task/await.h"
 #include "task/error.h"
 #include "task/group.h"
+#include "task/local.h"
 #include "task/signals.h"
 
 #define WATCH_RECORDS 16u
@@ -233,6 +234,7 @@ struct signal_entry {
 	int signum;
 	int (*entry)(void *arg);
 	void *arg;
+	struct local_table *locals; /* of who registered it */
 	uint32_t arrivals;
 	bool is_running;
 	bool is_removed;
@@ -240,6 +242,7 @@ struct signal_entry {
 
 static void entry_free(struct signal_entry *entry)
 {
+	locals_drop(entry->scheduler, entry->locals);
 	alloc_free(entry->scheduler->loop.alloc, entry, sizeof *entry);
 }
 
@@ -256,10 +259,14 @@ static void tell_failure(const struct signal_entry *entry, int result)
 static int entry_body(void *arg)
 {
 	struct signal_entry *entry = arg;
+	struct scheduler *s = entry->scheduler;
+	struct coil_task *self = s->current;
 
 	while (entry->arrivals > 0 && !entry->is_removed) {
 		entry->arrivals--;
+		self->locals = locals_share(entry->locals);
 		tell_failure(entry, entry->entry(entry->arg));
+		locals_end(s, self);
 	}
 	entry->is_running = false;
 	if (entry->is_removed)
@@ -326,6 +333,7 @@ static int entry_add(struct scheduler *s, const struct signal_entry *given)
 	if (!entry)
 		return -ENOMEM;
 	*entry = *given;
+	locals_share(entry->locals);
 	rc = signal_use(s, &entry->user);
 	if (rc < 0)
 		entry_free(entry);
@@ -343,6 +351,7 @@ int coil_on_signal(int signum, int (*entry)(void *arg), void *arg)
 		.arg = arg,
 	};
 	struct signal_entry *old;
+	struct local_table *dropped;
 	int rc;
 
 	if (signum > 0 && signum < SIGNALS_END)
@@ -353,9 +362,13 @@ int coil_on_signal(int signum, int (*entry)(void *arg), void *arg)
 	old = entry_find(s, signum);
 	if (!entry)
 		return entry_remove(s, old);
+	given.locals = s->current ? s->current->locals : NULL;
 	if (!old)
 		return entry_add(s, &given);
+	dropped = old->locals;
 	old->entry = entry;
 	old->arg = arg;
+	old->locals = locals_share(given.locals);
+	locals_drop(s, dropped);
 	return 0;
 }

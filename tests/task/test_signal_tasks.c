@@ -37,6 +37,39 @@ IN_REAL_TASK(signals, b11_1_a_task_of_the_loop_runs)
 	until_runs(2);
 }
 
+static struct coil_local local = COIL_LOCAL("local", NULL);
+static _Atomic int seen[2];
+
+static int sees_and_sets(void *times)
+{
+	int i = atomic_fetch_add((_Atomic int *)times, 1);
+
+	atomic_store(&seen[i & 1], (int)(intptr_t)coil_local_get(&local));
+	EXPECT_EQ(coil_local_set(&local, WORD(9)), 0);
+	return 0;
+}
+
+/* asyncio copies the context at the registration; each run begins with it anew. */
+IN_TASK(signals, b17_3_the_task_has_the_locals_of_who_registered_it)
+{
+	atomic_store(&runs, 0);
+	EXPECT_EQ(coil_local_set(&local, WORD(3)), 0);
+	EXPECT_EQ(coil_on_signal(SIGUSR1, sees_and_sets, &runs), 0);
+	EXPECT_EQ(coil_local_set(&local, WORD(4)), 0);
+	raise(SIGUSR1);
+	until_runs(1);
+	raise(SIGUSR1);
+	until_runs(2);
+	EXPECT_EQ(atomic_load(&seen[0]), 3);
+	EXPECT_EQ(atomic_load(&seen[1]), 3);
+	EXPECT_EQ(coil_on_signal(SIGUSR1, sees_and_sets, &runs), 0);
+	EXPECT_EQ(coil_local_set(&local, WORD(5)), 0);
+	raise(SIGUSR1);
+	until_runs(3);
+	EXPECT_EQ(atomic_load(&seen[0]), 4);
+	EXPECT_EQ(coil_local_get(&local), WORD(5));
+}
+
 static void *runs_a_loop(void *entry)
 {
 	return WORD(rig_run((int (*)(void *))(intptr_t)entry, NULL));
