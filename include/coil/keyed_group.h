@@ -52,6 +52,13 @@ int coil_keyed_go(struct coil_keyed_group *keyed, struct coil_key key, int (*ent
 		  void *arg);
 
 /**
+ * coil_keyed_go_at - coil_keyed_go with the place of the call, for reports
+ */
+int coil_keyed_go_at(const char *place, struct coil_keyed_group *keyed, struct coil_key key,
+		     int (*entry)(void *arg), void *arg);
+#define coil_keyed_go(keyed, key, entry, arg) coil_keyed_go_at(COIL_PLACE, keyed, key, entry, arg)
+
+/**
  * coil_keyed_join - wait for the task under a key, and free the key
  * @keyed:      open, of this loop
  * @key:        of the task

@@ -76,6 +76,13 @@ struct coil_task *coil_spawn_with(const struct coil_task_options *options, int (
 				  void *arg);
 
 /**
+ * coil_spawn_with_at - coil_spawn_with with the place of the call, unless @options have one
+ */
+struct coil_task *coil_spawn_with_at(const char *place, const struct coil_task_options *options,
+				     int (*entry)(void *arg), void *arg);
+#define coil_spawn_with(options, entry, arg) coil_spawn_with_at(COIL_PLACE, options, entry, arg)
+
+/**
  * coil_spawn_at - coil_spawn with the place of the call, "server.c:88", for reports
  */
 struct coil_task *coil_spawn_at(const char *place, int (*entry)(void *arg), void *arg);
@@ -112,6 +119,13 @@ struct coil_task *coil_spawn_eager_at(const char *place, int (*entry)(void *arg)
  * Since 0.1.
  */
 int coil_go_with(const struct coil_task_options *options, int (*entry)(void *arg), void *arg);
+
+/**
+ * coil_go_with_at - coil_go_with with the place of the call, unless @options have one
+ */
+int coil_go_with_at(const char *place, const struct coil_task_options *options,
+		    int (*entry)(void *arg), void *arg);
+#define coil_go_with(options, entry, arg) coil_go_with_at(COIL_PLACE, options, entry, arg)
 
 /**
  * coil_join - wait for a task to end, and free it

@@ -27,6 +27,7 @@ struct slot {
 	struct coil_task *task;
 	int (*entry)(void *arg);
 	void *arg;
+	const char *place;
 	int result;
 	bool has_ended;
 	bool is_claimed;
@@ -138,6 +139,7 @@ static int slot_start(struct scheduler *s, struct slot *slot)
 				  .group = &slot->keyed->group,
 				  .entry = slot_run,
 				  .arg = slot,
+				  .place = slot->place,
 				  .has_handle = true };
 
 	slot->task = task_new(s, &spec);
@@ -163,17 +165,18 @@ static int start_under(struct scheduler *s, struct coil_keyed_group *keyed,
 		return -ENOMEM;
 	slot->entry = given->entry;
 	slot->arg = given->arg;
+	slot->place = given->place;
 	return slot_start(s, slot);
 }
 
-int coil_keyed_go(struct coil_keyed_group *keyed, struct coil_key key, int (*entry)(void *arg),
-		  void *arg)
+int coil_keyed_go_at(const char *place, struct coil_keyed_group *keyed, struct coil_key key,
+		     int (*entry)(void *arg), void *arg)
 {
-	struct scheduler *s = scheduler_required(__func__);
-	struct slot given = { .node.key = key, .entry = entry, .arg = arg };
+	struct scheduler *s = scheduler_required("coil_keyed_go");
+	struct slot given = { .node.key = key, .entry = entry, .arg = arg, .place = place };
 	int rc;
 
-	group_check_open(&keyed->group, __func__);
+	group_check_open(&keyed->group, "coil_keyed_go");
 	if (slot_find(keyed, &key))
 		return -EEXIST;
 	rc = group_take_slot(s, &keyed->group);
@@ -183,6 +186,12 @@ int coil_keyed_go(struct coil_keyed_group *keyed, struct coil_key key, int (*ent
 	if (rc < 0)
 		group_give_slot(&keyed->group);
 	return rc;
+}
+
+int(coil_keyed_go)(struct coil_keyed_group *keyed, struct coil_key key, int (*entry)(void *arg),
+		   void *arg)
+{
+	return coil_keyed_go_at(NULL, keyed, key, entry, arg);
 }
 
 /* -- By key --------------------------------------------------------------------------------------

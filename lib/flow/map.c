@@ -92,7 +92,7 @@ static int start_workers(struct map *map)
 	int rc = 0;
 
 	while (rc == 0 && count < limit && count < map->n) {
-		rc = coil_go_with(&options, worker, map);
+		rc = (coil_go_with)(&options, worker, map);
 		count += rc == 0;
 	}
 	return count > 0 ? 0 : rc;

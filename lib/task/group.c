@@ -277,9 +277,10 @@ int coil_go_at(const char *place, struct coil_group *group, int (*entry)(void *a
 	return go("coil_go", group, &spec, &task);
 }
 
-int coil_go_with(const struct coil_task_options *options, int (*entry)(void *arg), void *arg)
+int coil_go_with_at(const char *place, const struct coil_task_options *options,
+		    int (*entry)(void *arg), void *arg)
 {
-	struct scheduler *s = scheduler_required(__func__);
+	struct scheduler *s = scheduler_required("coil_go_with");
 	struct coil_task_options read;
 	struct task_spec spec = { .options = &read, .entry = entry, .arg = arg };
 	struct coil_task *task;
@@ -287,8 +288,13 @@ int coil_go_with(const struct coil_task_options *options, int (*entry)(void *arg
 	if (!task_read_options(options, &read))
 		return -EINVAL;
 	spec.group = read.group ? read.group : group_default(s);
-	spec.place = read.place;
-	return go(__func__, spec.group, &spec, &task);
+	spec.place = read.place ? read.place : place;
+	return go("coil_go_with", spec.group, &spec, &task);
+}
+
+int(coil_go_with)(const struct coil_task_options *options, int (*entry)(void *arg), void *arg)
+{
+	return coil_go_with_at(NULL, options, entry, arg);
 }
 
 int(coil_go)(struct coil_group *group, int (*entry)(void *arg), void *arg)

@@ -344,19 +344,25 @@ bool task_read_options(const struct coil_task_options *given,
 	return true;
 }
 
-struct coil_task *coil_spawn_with(const struct coil_task_options *options, int (*entry)(void *arg),
-				  void *arg)
+struct coil_task *coil_spawn_with_at(const char *place, const struct coil_task_options *options,
+				     int (*entry)(void *arg), void *arg)
 {
-	struct scheduler *s = scheduler_required(__func__);
+	struct scheduler *s = scheduler_required("coil_spawn_with");
 	struct coil_task_options read;
 	struct task_spec spec = { .options = &read, .entry = entry, .arg = arg };
 
 	if (!task_read_options(options, &read))
 		return NULL;
 	spec.group = read.group ? read.group : group_default(s);
-	spec.place = read.place;
-	group_check_open(spec.group, __func__);
+	spec.place = read.place ? read.place : place;
+	group_check_open(spec.group, "coil_spawn_with");
 	return spawn(s, &spec);
+}
+
+struct coil_task *(coil_spawn_with)(const struct coil_task_options *options,
+				    int (*entry)(void *arg), void *arg)
+{
+	return coil_spawn_with_at(NULL, options, entry, arg);
 }
 
 /* -- Join, and the end of a handle ---------------------------------------------------------------

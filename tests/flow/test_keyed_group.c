@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Keyed groups: tasks by key, and in the order of their ends. */
 #include "task/rig.h"
+#include "task/task.h"
 
 #include <stdio.h>
 
@@ -444,4 +445,31 @@ static int uses_a_closed_one(void *arg)
 TEST_SIGNAL(keyed, a_closed_one_is_misuse, SIGABRT, "this group is not open")
 {
 	rig_run(uses_a_closed_one, NULL);
+}
+
+static int shows_its_place(void *ret_place)
+{
+	*(const char **)ret_place = coil_self()->place;
+	return 0;
+}
+
+IN_TASK(keyed_group, a_task_has_the_place_of_the_call_that_started_it)
+{
+	const struct coil_task_options named = { .size = sizeof named, .place = "config.c:7" };
+	const struct coil_task_options options = { .size = sizeof options };
+	const char *place = NULL;
+	struct coil_keyed_group keyed;
+
+	coil_keyed_open(&keyed, COIL_GROUP_FAIL_FAST);
+	EXPECT_EQ(coil_keyed_go(&keyed, coil_key_number(1), shows_its_place, &place), 0);
+	EXPECT_EQ(coil_keyed_close(&keyed), 0);
+	EXPECT(place && strstr(place, "test_keyed_group.c:"));
+	place = NULL;
+	EXPECT_EQ(coil_go_with(&options, shows_its_place, &place), 0);
+	coil_yield();
+	EXPECT(place && strstr(place, "test_keyed_group.c:"));
+	EXPECT_EQ(coil_join(coil_spawn_with(&named, shows_its_place, &place)), 0);
+	EXPECT_STR_EQ(place, "config.c:7");
+	EXPECT_EQ(coil_join((coil_spawn_with)(&options, shows_its_place, &place)), 0);
+	EXPECT_EQ(place, NULL);
 }
