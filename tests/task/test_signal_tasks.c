@@ -50,7 +50,7 @@ static int sees_and_sets(void *times)
 }
 
 /* asyncio copies the context at the registration; each run begins with it anew. */
-IN_TASK(signals, b17_3_the_task_has_the_locals_of_who_registered_it)
+IN_REAL_TASK(signals, b17_3_the_task_has_the_locals_of_who_registered_it)
 {
 	atomic_store(&runs, 0);
 	EXPECT_EQ(coil_local_set(&local, WORD(3)), 0);
