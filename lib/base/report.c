@@ -73,6 +73,7 @@ void report_deliver(const struct coil_report *report)
 	}
 }
 
+__attribute__((format(printf, 2, 0)))
 static void report_list(const struct coil_report *about, const char *words, va_list ap)
 {
 	struct coil_report report = *about;

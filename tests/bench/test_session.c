@@ -20,7 +20,8 @@ static void spin(void *arg, uint64_t units)
 
 	(void)arg;
 	for (uint64_t i = 0; i < units * 100; i++)
-		sum += i;
+		sum = sum + i;
+	(void)sum;
 }
 
 static void spin_twice(void *arg, uint64_t units)
