@@ -16,6 +16,9 @@
 /* What open uses up: F_GETFL does not show it. */
 #define FLAGS_OF_OPEN (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
 #define FALLOC_WRITE_ZEROES 0x80 /* Linux 6.17 */
+#ifndef RWF_NOAPPEND
+#define RWF_NOAPPEND 0x20 /* Linux 6.9 */
+#endif
 #define RWF_KNOWN (RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOWAIT | RWF_NOAPPEND | RWF_HIPRI)
 
 static int64_t file_read(struct sim_file *file, const struct sim_io *io);
