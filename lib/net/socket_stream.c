@@ -8,12 +8,16 @@
 #include "net/address.h"
 #include "net/listener.h"
 
+#include "coil/scope.h"
 #include "loop/observe.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
 #include "task/await.h"
 
 #include <errno.h>
+
+/* Of one vectored send: UIO_MAXIOV. */
+#define PIECES_MAX 1024u
 
 static struct socket_stream *socket_of(struct coil_stream *stream)
 {
@@ -80,6 +84,58 @@ static int socket_write(struct coil_stream *stream, const void *buf, size_t len)
 	}
 }
 
+/* One send; a cancel that cuts it short is told, for the next wait must not meet it. */
+static int send_pieces(struct coil_stream *stream, const struct iovec *iov, size_t count,
+		       bool *ret_stopped)
+{
+	struct socket_stream *socket = socket_of(stream);
+	struct msghdr message = {
+		.msg_iov = (struct iovec *)(uintptr_t)iov,
+		.msg_iovlen = count < PIECES_MAX ? count : PIECES_MAX,
+	};
+	struct coil_op op;
+	int rc;
+
+	op_prep_sendmsg(&op, socket->fd, &message, MSG_WAITALL | MSG_NOSIGNAL);
+	socket->writing = &op;
+	rc = op_await(&op);
+	socket->writing = NULL;
+	*ret_stopped = op.flags & OP_CANCEL_ASKED;
+	return rc != 0 ? rc : -EPIPE;
+}
+
+/* The rest of a piece that a send was cut in, in spite of MSG_WAITALL. */
+static int send_rest(struct coil_stream *stream, const char *data, size_t len, bool *ret_stopped)
+{
+	int rc = socket_write(stream, data, len);
+
+	*ret_stopped = rc > 0 ? (size_t)rc < len : rc == coil_cancelling();
+	return rc;
+}
+
+static int socket_writev(struct coil_stream *stream, const struct iovec *iov, size_t count,
+			 size_t total)
+{
+	size_t sent = 0, end = 0, done = 0;
+	bool stopped = false;
+	int rc = 0;
+
+	while (sent < total && !stopped && !stream->closer) {
+		for (; end + iov[done].iov_len <= sent; done++)
+			end += iov[done].iov_len;
+		if (sent > end)
+			rc = send_rest(stream, (char *)iov[done].iov_base + (sent - end),
+				       iov[done].iov_len - (sent - end), &stopped);
+		else
+			rc = send_pieces(stream, iov + done, count - done, &stopped);
+		if (rc < 0 && !stopped)
+			return rc;
+		if (rc > 0)
+			sent += (size_t)rc;
+	}
+	return sent ? (int)sent : rc;
+}
+
 static int socket_shutdown(struct coil_stream *stream)
 {
 	return stream->loop->driver->ops->calls->shutdown(socket_of(stream)->fd, SHUT_WR);
@@ -119,6 +175,7 @@ static int socket_fd(const struct coil_stream *stream)
 static const struct stream_ops socket_ops = {
 	.read = socket_read,
 	.write = socket_write,
+	.writev = socket_writev,
 	.shutdown = socket_shutdown,
 	.interrupt = socket_interrupt,
 	.close = socket_close,

@@ -18,6 +18,11 @@ struct socket_stream {
 	struct coil_listener *listener; /* told when a descriptor becomes free; NULL: nobody */
 };
 
+static inline struct socket_stream *socket_stream_of(struct coil_stream *stream)
+{
+	return container_of(stream, struct socket_stream, stream);
+}
+
 /* NULL: no memory. The descriptor comes later, so that nothing can fail once it is there. */
 struct socket_stream *socket_stream_new(struct coil_loop *loop);
 

@@ -2,7 +2,9 @@
 /* What all kinds of streams share. See stream.h. */
 #include "net/stream.h"
 
+#include "coil/scope.h"
 #include "task/await.h"
+#include "task/scope.h"
 
 #include <errno.h>
 
@@ -19,43 +21,72 @@ void stream_init(struct coil_stream *stream, const struct stream_ops *ops, struc
 	list_init(&stream->writers);
 	stream->closer = NULL;
 	stream->flags = 0;
+	stream->in = NULL;
+	stream->out = NULL;
+	stream->read_error = 0;
 	stream->check_word = STREAM_CHECK_WORD;
 }
 
-#define stream_check_use(stream)                                                                   \
-	do {                                                                                       \
-		check_use((stream)->check_word == STREAM_CHECK_WORD,                               \
-			  "this is no open stream: was it closed before?");                        \
-		check_use((stream)->loop == loop_current,                                          \
-			  "this stream belongs to the loop of another thread");                    \
-	} while (0)
-
-/*
- * Somebody closes the stream: the caller has left it and must not touch it after this. What its
- * wait returned is not told, for who gets a count would go on with a stream that is gone; only its
- * own cancellation is.
- */
-static int leave_closing(struct coil_stream *stream, int rc)
+int stream_leave_closing(struct coil_stream *stream, int rc)
 {
 	if (!(stream->flags & (STREAM_READING | STREAM_WRITING)))
 		future_resolve(stream->closer, 0);
 	return rc < 0 && rc == coil_cancelling() ? rc : -EPIPE;
 }
 
+int stream_refuse(void)
+{
+	struct coil_task *task = task_required("a stream");
+	int reason;
+
+	if (likely(!task->scope->effective))
+		return 0;
+	reason = scope_reason_met(task);
+	task_yield(task_scheduler(task), task);
+	return reason;
+}
+
+rarely void stream_note_end(struct coil_stream *stream, int rc)
+{
+	if (rc == 0)
+		stream->flags |= STREAM_ENDED;
+	else if (rc != coil_cancelling() && !stream->closer)
+		stream->read_error = rc;
+}
+
 int coil_stream_read(struct coil_stream *stream, void *buf, size_t len)
 {
 	int rc;
 
-	stream_check_use(stream);
-	check_use(!(stream->flags & STREAM_READING), "another task reads this stream already");
+	stream_check_reader(stream);
 	if (unlikely(stream->closer))
 		return -EPIPE;
 	if (unlikely(len == 0))
 		return 0;
+	if (unlikely(stream->in))
+		return stream_read_behind(stream, buf, len);
 	stream->flags |= STREAM_READING;
 	rc = stream->ops->read(stream, buf, len);
+	if (unlikely(rc <= 0))
+		stream_note_end(stream, rc);
 	stream->flags &= ~(uint32_t)STREAM_READING;
-	return unlikely(stream->closer) ? leave_closing(stream, rc) : rc;
+	return unlikely(stream->closer) ? stream_leave_closing(stream, rc) : rc;
+}
+
+int stream_read_by(struct coil_stream *stream, int (*step)(struct coil_stream *stream, void *arg),
+		   void *arg)
+{
+	int rc;
+
+	stream_check_reader(stream);
+	if (stream->closer)
+		return -EPIPE;
+	check_use(!stream->in || stream->in->count == 0,
+		  "bytes that were read ahead would be overtaken: read them before");
+	stream->flags |= STREAM_READING;
+	rc = step(stream, arg);
+	stream->flags &= ~(uint32_t)STREAM_READING;
+	return stream->closer ? stream_leave_closing(stream, rc) : rc;
 }
 
 /* -- Writers -------------------------------------------------------------------------------------
@@ -71,8 +102,7 @@ static void turn_cancel(struct coil_future *future)
 
 static const struct coil_future_ops turn_ops = {"stream's turn to write", turn_cancel};
 
-/* 0: the turn is the caller's, which gives it on. A stream that is closed may be gone after. */
-static int take_turn(struct coil_stream *stream)
+int stream_take_turn(struct coil_stream *stream)
 {
 	struct stream_turn turn;
 
@@ -94,7 +124,7 @@ static struct stream_turn *next_turn(struct coil_stream *stream)
 }
 
 /* Who comes next keeps the flag: nobody overtakes it. */
-static int give_turn(struct coil_stream *stream, int rc)
+int stream_give_turn(struct coil_stream *stream, int rc)
 {
 	struct stream_turn *next = next_turn(stream);
 
@@ -102,7 +132,7 @@ static int give_turn(struct coil_stream *stream, int rc)
 		future_resolve(&next->future, 0);
 	else
 		stream->flags &= ~(uint32_t)STREAM_WRITING;
-	return unlikely(stream->closer) ? leave_closing(stream, rc) : rc;
+	return unlikely(stream->closer) ? stream_leave_closing(stream, rc) : rc;
 }
 
 int coil_stream_write(struct coil_stream *stream, const void *buf, size_t len)
@@ -116,13 +146,68 @@ int coil_stream_write(struct coil_stream *stream, const void *buf, size_t len)
 		return -EPIPE;
 	if (unlikely(len == 0))
 		return 0;
-	rc = take_turn(stream);
+	rc = stream_take_turn(stream);
 	if (unlikely(rc < 0))
 		return rc;
 	/* The turn came, and the close right after it. */
 	if (likely(!stream->closer))
-		rc = stream->ops->write(stream, buf, len);
-	return give_turn(stream, rc);
+		rc = likely(!stream->out) ? stream->ops->write(stream, buf, len) :
+					    stream_write_behind(stream, buf, len);
+	return stream_give_turn(stream, rc);
+}
+
+static int sum(const struct iovec *iov, size_t count, size_t *ret_total)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (iov[i].iov_len > COIL_STREAM_BYTES_MAX - total)
+			return -EINVAL;
+		total += iov[i].iov_len;
+	}
+	*ret_total = total;
+	return 0;
+}
+
+int coil_stream_writev(struct coil_stream *stream, const struct iovec *iov, size_t count)
+{
+	size_t total;
+	int rc;
+
+	stream_check_use(stream);
+	rc = sum(iov, count, &total);
+	if (rc < 0)
+		return rc;
+	if (stream->closer)
+		return -EPIPE;
+	if (total == 0)
+		return 0;
+	rc = stream_take_turn(stream);
+	if (rc < 0)
+		return rc;
+	if (!stream->closer)
+		rc = stream_write_behind(stream, NULL, 0);
+	if (rc == 0 && !stream->closer)
+		rc = stream->ops->writev(stream, iov, count, total);
+	return stream_give_turn(stream, rc);
+}
+
+int stream_write_by(struct coil_stream *stream, int (*step)(struct coil_stream *stream, void *arg),
+		    void *arg)
+{
+	int rc;
+
+	stream_check_use(stream);
+	if (stream->closer)
+		return -EPIPE;
+	rc = stream_take_turn(stream);
+	if (rc < 0)
+		return rc;
+	if (!stream->closer)
+		rc = stream_write_behind(stream, NULL, 0);
+	if (rc == 0 && !stream->closer)
+		rc = step(stream, arg);
+	return stream_give_turn(stream, rc);
 }
 
 int coil_stream_shutdown(struct coil_stream *stream)
@@ -132,12 +217,14 @@ int coil_stream_shutdown(struct coil_stream *stream)
 	stream_check_use(stream);
 	if (stream->closer)
 		return -EPIPE;
-	rc = take_turn(stream);
+	rc = stream_take_turn(stream);
 	if (rc < 0)
 		return rc;
 	if (!stream->closer)
+		rc = stream_write_behind(stream, NULL, 0);
+	if (rc == 0 && !stream->closer)
 		rc = stream->ops->shutdown(stream);
-	return give_turn(stream, rc);
+	return stream_give_turn(stream, rc);
 }
 
 /* -- Close ---------------------------------------------------------------------------------------
@@ -165,10 +252,16 @@ void coil_stream_close(struct coil_stream *stream)
 	if (!stream)
 		return;
 	stream_check_use(stream);
-	check_use(!stream->closer, "another task closes this stream already");
+	check_use(!stream->closer && !(stream->flags & STREAM_CLOSING),
+		  "another task closes this stream already");
+	stream->flags |= STREAM_CLOSING;
+	if (unlikely(stream_pending(stream) > 0))
+		(void)coil_stream_flush(stream);
 	if (unlikely(stream->flags & (STREAM_READING | STREAM_WRITING)))
 		drive_out(stream);
 	stream->check_word = STREAM_CHECK_FREED;
+	stream_free_in(stream);
+	stream_free_out(stream);
 	stream->ops->close(stream);
 }
 

@@ -64,6 +64,29 @@ bool rig_unix_pair(struct rig_pair *pair)
 	return rc == 0;
 }
 
+bool rig_sim_pair(struct rig_pair *pair)
+{
+	int fds[2];
+	int rc = coil_sim_socketpair(SOCK_STREAM, fds);
+
+	EXPECT_EQ(rc, 0);
+	EXPECT_EQ(coil_stream_from_fd(&pair->a, fds[0]), 0);
+	EXPECT_EQ(coil_stream_from_fd(&pair->b, fds[1]), 0);
+	return rc == 0;
+}
+
+void rig_run_odd(unsigned seeds, int (*entry)(void *arg))
+{
+	const struct coil_options run = {.size = sizeof run, .stack_bytes = 256u << 10};
+	struct coil_sim_options options = {
+		.size = sizeof options, .profile = COIL_SIM_ODD, .run = &run};
+
+	if (getenv("COIL_DEBUG"))
+		SKIP("debug mode");
+	for (options.seed = 1; options.seed <= seeds; options.seed++)
+		ASSERT_EQ(coil_sim_run(&options, entry, NULL), 0);
+}
+
 void rig_close(struct rig_pair *pair)
 {
 	coil_stream_close(pair->a);

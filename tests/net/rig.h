@@ -17,6 +17,7 @@ struct rig_pair {
 /* Two streams that are connected: over TCP, or a socketpair. */
 bool rig_tcp_pair(struct rig_pair *pair);
 bool rig_unix_pair(struct rig_pair *pair);
+bool rig_sim_pair(struct rig_pair *pair); /* a socketpair of the simulation */
 void rig_close(struct rig_pair *pair);
 
 /* A path for a unix socket that does not exist, in memory of the rig. */
@@ -36,6 +37,10 @@ int rig_run(int (*entry)(void *arg), void *arg);
 
 #define RUN(entry) ASSERT_EQ(rig_run(entry, NULL), 0)
 
+/* Under the first @seeds seeds, with short reads and odd orders; not in debug mode, whose own hooks
+ * the simulation's audit does not know. */
+void rig_run_odd(unsigned seeds, int (*entry)(void *arg));
+
 /* What has descriptors or an outside of its own. */
 #define RUN_REAL(entry)                                                                            \
 	do {                                                                                       \
@@ -43,5 +48,25 @@ int rig_run(int (*entry)(void *arg), void *arg);
 			SKIP("the kernel's own");                                                  \
 		RUN(entry);                                                                        \
 	} while (0)
+
+/* A test whose body is the main task, with a socketpair. */
+#define IN_PAIR(name)                                                                              \
+	static void name##_steps(struct rig_pair *pair);                                           \
+	static int name##_entry(void *arg)                                                         \
+	{                                                                                          \
+		struct rig_pair pair;                                                              \
+                                                                                                   \
+		(void)arg;                                                                         \
+		if (rig_unix_pair(&pair)) {                                                        \
+			name##_steps(&pair);                                                       \
+			rig_close(&pair);                                                          \
+		}                                                                                  \
+		return 0;                                                                          \
+	}                                                                                          \
+	TEST(stream, name)                                                                         \
+	{                                                                                          \
+		RUN(name##_entry);                                                                 \
+	}                                                                                          \
+	static void name##_steps(struct rig_pair *pair)
 
 #endif

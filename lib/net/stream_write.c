@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Buffered writing. What is put goes to the back; a task that lives as long as something waits
+ * takes the turn to write, makes the back the front, and sends that. Direct writers take the
+ * same turn, and send what was put before their own bytes.
+ */
+#include "net/stream.h"
+
+#include "coil/scope.h"
+#include "task/await.h"
+#include "task/group.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Who drains or flushes; in its own frame. */
+struct stream_wait {
+	struct coil_future future;
+	struct coil_list link;
+};
+
+/* -- Memory --------------------------------------------------------------------------------------
+ */
+
+static int make_out(struct coil_stream *stream)
+{
+	struct stream_out *out = stream->out;
+
+	if (out)
+		return 0;
+	out = alloc_zeroed(stream->loop->alloc, sizeof *out);
+	if (!out)
+		return -ENOMEM;
+	out->stream = stream;
+	out->loop = stream->loop;
+	out->high = COIL_STREAM_HIGH;
+	out->low = COIL_STREAM_HIGH / 4;
+	list_init(&out->drainers);
+	list_init(&out->flushers);
+	stream->out = out;
+	return 0;
+}
+
+static void drop(struct stream_out *out, struct stream_pending *pending)
+{
+	alloc_free(out->loop->alloc, pending->data, pending->room);
+	*pending = (struct stream_pending){0};
+}
+
+static void free_out(struct stream_out *out)
+{
+	drop(out, &out->front);
+	drop(out, &out->back);
+	alloc_free(out->loop->alloc, out, sizeof *out);
+}
+
+static size_t unsent(const struct stream_out *out)
+{
+	return out->front.count + out->back.count;
+}
+
+size_t stream_pending(const struct coil_stream *stream)
+{
+	return stream->out ? unsent(stream->out) : 0;
+}
+
+static int make_back(struct stream_out *out, size_t len)
+{
+	struct stream_pending *back = &out->back;
+	size_t room = back->room ? back->room : 1024;
+	char *data;
+
+	while (room < back->count + len)
+		room *= 2;
+	if (room == back->room)
+		return 0;
+	data = alloc_resize(out->loop->alloc, back->data, back->room, room);
+	if (!data)
+		return -ENOMEM;
+	back->data = data;
+	back->room = room;
+	return 0;
+}
+
+static void append(struct stream_pending *back, const void *buf, size_t len)
+{
+	if (len)
+		memcpy(back->data + back->count, buf, len);
+	back->count += len;
+}
+
+/* -- Waiting -------------------------------------------------------------------------------------
+ */
+
+static void wait_cancel(struct coil_future *future)
+{
+	struct stream_wait *wait = container_of(future, struct stream_wait, future);
+
+	list_remove(&wait->link);
+	future_resolve(future, -ECANCELED);
+}
+
+static const struct coil_future_ops drain_ops = {"stream's low-water mark", wait_cancel};
+static const struct coil_future_ops flush_ops = {"stream's flush", wait_cancel};
+
+static int wait_in(struct stream_out *out, struct coil_list *line,
+		   const struct coil_future_ops *ops)
+{
+	struct stream_wait wait;
+
+	future_init(&wait.future, &out->loop->ready, ops);
+	list_init(&wait.link);
+	list_push_back(line, &wait.link);
+	return future_await(&wait.future);
+}
+
+static void wake_all(struct coil_list *line, int result)
+{
+	struct coil_list *link;
+
+	while ((link = list_pop_front(line)) != NULL)
+		future_resolve(&list_entry(link, struct stream_wait, link)->future, result);
+}
+
+/* Some of it is gone. */
+static void note_level(struct stream_out *out)
+{
+	if (unsent(out) <= out->low)
+		out->is_above = false;
+	if (!out->is_above)
+		wake_all(&out->drainers, 0);
+	if (unsent(out) == 0)
+		wake_all(&out->flushers, 0);
+}
+
+static void fail(struct stream_out *out, int error)
+{
+	out->error = error;
+	drop(out, &out->front);
+	drop(out, &out->back);
+	out->is_above = false;
+	wake_all(&out->drainers, error);
+	wake_all(&out->flushers, error);
+}
+
+/* -- Sending -------------------------------------------------------------------------------------
+ */
+
+/* The front, and behind it @len bytes, 0 for none; > 0: how much of both; or as ops->write. */
+static int send_front(struct coil_stream *stream, const void *buf, size_t len)
+{
+	struct stream_pending *front = &stream->out->front;
+	const struct iovec iov[] = {
+		{.iov_base = front->data + front->start, .iov_len = front->count},
+		{.iov_base = (void *)(uintptr_t)buf, .iov_len = len},
+	};
+
+	if (len == 0)
+		return stream->ops->write(stream, iov[0].iov_base, front->count);
+	return stream->ops->writev(stream, iov, 2, front->count + len);
+}
+
+/* The front, what was put before it is sent, has been sent as far as @sent. */
+static void advance(struct stream_pending *front, size_t sent)
+{
+	front->start += sent;
+	front->count -= sent;
+	if (front->count == 0)
+		front->start = 0;
+}
+
+static void turn_over(struct stream_out *out)
+{
+	const struct stream_pending front = out->front;
+
+	check(front.count == 0);
+	out->front = out->back;
+	out->back = front;
+}
+
+int stream_write_behind(struct coil_stream *stream, const void *buf, size_t len)
+{
+	struct stream_out *out = stream->out;
+	size_t put, behind;
+	int rc;
+
+	if (out && out->error)
+		return out->error;
+	while (out && unsent(out) > 0) {
+		if (out->front.count == 0)
+			turn_over(out);
+		put = out->front.count;
+		behind = out->back.count ? 0 : len;
+		rc = send_front(stream, buf, behind);
+		if (stream->closer)
+			return -EPIPE;
+		if (rc < 0) {
+			if (rc != coil_cancelling())
+				fail(out, rc);
+			return rc;
+		}
+		advance(&out->front, (size_t)rc < put ? (size_t)rc : put);
+		note_level(out);
+		if ((size_t)rc > put)
+			return rc - (int)put;
+		if ((size_t)rc < put && (rc = stream_refuse()) < 0)
+			return rc;
+	}
+	return len ? stream->ops->write(stream, buf, len) : 0;
+}
+
+static int send_all(struct stream_out *out)
+{
+	struct coil_stream *stream;
+	int rc = 0;
+
+	while (rc == 0 && (stream = out->stream) != NULL && unsent(out) > 0) {
+		rc = stream_take_turn(stream);
+		if (rc < 0)
+			break;
+		if (!stream->closer)
+			rc = stream_write_behind(stream, NULL, 0);
+		rc = stream_give_turn(stream, rc);
+	}
+	return rc;
+}
+
+/* The sender was cancelled: what is left waits for a direct writer, or for another sender. */
+static void stop(struct stream_out *out, int rc)
+{
+	if (rc != coil_cancelling())
+		return;
+	wake_all(&out->drainers, rc);
+	wake_all(&out->flushers, rc);
+}
+
+/* Nobody joins it, and its scope is the program's: only that ends it before its work is done. */
+static int sender(void *arg)
+{
+	struct stream_out *out = arg;
+	int rc = send_all(out);
+
+	out->has_task = false;
+	if (!out->stream)
+		free_out(out);
+	else if (rc < 0)
+		stop(out, rc);
+	return 0;
+}
+
+static int start_sender(struct stream_out *out)
+{
+	const struct coil_task_options options = {
+		.size = sizeof options,
+		.name = "stream sender",
+		.flags = COIL_FRESH_LOCALS,
+	};
+	const struct task_spec spec = {.options = &options, .entry = sender, .arg = out};
+	struct scheduler *s = scheduler_required("coil_stream_put");
+
+	if (out->has_task)
+		return 0;
+	out->has_task = group_spawn_root(s, &spec) != NULL;
+	return out->has_task ? 0 : -ENOMEM;
+}
+
+void stream_free_out(struct coil_stream *stream)
+{
+	struct stream_out *out = stream->out;
+
+	if (!out)
+		return;
+	wake_all(&out->drainers, -EPIPE);
+	wake_all(&out->flushers, -EPIPE);
+	stream->out = NULL;
+	out->stream = NULL;
+	if (!out->has_task)
+		free_out(out);
+}
+
+/* -- The calls -----------------------------------------------------------------------------------
+ */
+
+int coil_stream_set_water(struct coil_stream *stream, size_t high, size_t low)
+{
+	int rc;
+
+	stream_check_use(stream);
+	if (high > COIL_STREAM_BYTES_MAX || low > high)
+		return -EINVAL;
+	rc = make_out(stream);
+	if (rc < 0)
+		return rc;
+	stream->out->high = high;
+	stream->out->low = low;
+	stream->out->is_above = unsent(stream->out) > high;
+	note_level(stream->out);
+	return 0;
+}
+
+static int put(struct stream_out *out, const struct iovec *iov, size_t count)
+{
+	size_t len = 0;
+	int rc;
+
+	for (size_t i = 0; i < count; i++) {
+		if (iov[i].iov_len > COIL_STREAM_BYTES_MAX - len)
+			return -ENOBUFS;
+		len += iov[i].iov_len;
+	}
+	if (unsent(out) > COIL_STREAM_BYTES_MAX - len)
+		return -ENOBUFS;
+	if (len == 0)
+		return 0;
+	rc = make_back(out, len);
+	if (rc == 0)
+		rc = start_sender(out);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count; i++)
+		append(&out->back, iov[i].iov_base, iov[i].iov_len);
+	if (unsent(out) > out->high)
+		out->is_above = true;
+	return 0;
+}
+
+int stream_put(struct coil_stream *stream, const struct iovec *iov, size_t count)
+{
+	int rc;
+
+	if (stream->flags & STREAM_CLOSING)
+		return -EPIPE;
+	rc = make_out(stream);
+	if (rc < 0)
+		return rc;
+	return stream->out->error ? stream->out->error : put(stream->out, iov, count);
+}
+
+int coil_stream_put(struct coil_stream *stream, const void *buf, size_t len)
+{
+	const struct iovec piece = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
+
+	stream_check_use(stream);
+	return stream_put(stream, &piece, 1);
+}
+
+static int wait_begin(struct coil_stream *stream)
+{
+	int rc;
+
+	if (stream->closer)
+		return -EPIPE;
+	rc = stream_refuse();
+	if (rc < 0)
+		return rc;
+	if (!stream->out || unsent(stream->out) == 0)
+		return stream->out ? stream->out->error : 0;
+	return start_sender(stream->out);
+}
+
+int coil_stream_drain(struct coil_stream *stream)
+{
+	struct coil_task *task = task_required(__func__);
+	int rc;
+
+	stream_check_use(stream);
+	rc = wait_begin(stream);
+	if (rc == 0)
+		rc = stream->read_error;
+	if (rc == 0 && stream->out && stream->out->is_above)
+		return wait_in(stream->out, &stream->out->drainers, &drain_ops);
+	task_pay(task_scheduler(task), task);
+	return rc;
+}
+
+int coil_stream_flush(struct coil_stream *stream)
+{
+	struct coil_task *task = task_required(__func__);
+	int rc;
+
+	stream_check_use(stream);
+	rc = wait_begin(stream);
+	if (rc == 0 && stream_pending(stream) > 0)
+		return wait_in(stream->out, &stream->out->flushers, &flush_ops);
+	task_pay(task_scheduler(task), task);
+	return rc;
+}
+
+size_t coil_stream_unsent(const struct coil_stream *stream)
+{
+	stream_check_use(stream);
+	return stream_pending(stream);
+}
