@@ -3,6 +3,7 @@
 #ifndef COIL_H
 #define COIL_H
 
+#include "coil/address.h"
 #include "coil/alloc.h"
 #include "coil/barrier.h"
 #include "coil/broadcast.h"
@@ -12,9 +13,11 @@
 #include "coil/combine.h"
 #include "coil/completion.h"
 #include "coil/cond.h"
+#include "coil/conn_pool.h"
 #include "coil/copy.h"
 #include "coil/error.h"
 #include "coil/event.h"
+#include "coil/fds.h"
 #include "coil/file.h"
 #include "coil/flight.h"
 #include "coil/futex.h"
@@ -41,6 +44,7 @@
 #include "coil/promise.h"
 #include "coil/queue.h"
 #include "coil/rate.h"
+#include "coil/resolve.h"
 #include "coil/run.h"
 #include "coil/rwlock.h"
 #include "coil/scope.h"
@@ -57,6 +61,7 @@
 #include "coil/task.h"
 #include "coil/time.h"
 #include "coil/timer.h"
+#include "coil/udp.h"
 #include "coil/wait_group.h"
 #include "coil/waiters.h"
 #include "coil/work.h"

@@ -16,6 +16,7 @@ extern "C" {
 #endif
 
 struct coil_listener;
+struct coil_resolve_cache;
 
 /* Bits of coil_listen_options.flags. */
 enum coil_listen_flags {
@@ -113,7 +114,10 @@ void coil_listener_close(struct coil_listener *listener);
 
 /* Bits of coil_connect_options.flags. */
 enum coil_connect_flags {
-	COIL_CONNECT_DELAY = 1 << 0 /* small segments may be held back (no TCP_NODELAY) */
+	COIL_CONNECT_DELAY = 1 << 0,   /* small segments may be held back (no TCP_NODELAY) */
+	COIL_CONNECT_FASTOPEN = 1 << 1 /* TCP_FASTOPEN_CONNECT: what is written first goes with the
+					  SYN where the peer is known to take that; a refusal may
+					  then be told by the first read or write */
 };
 
 /* How to connect. Zero is the default of each field. */
@@ -121,6 +125,13 @@ struct coil_connect_options {
 	size_t size;              /* sizeof(struct coil_connect_options) */
 	int64_t attempt_delay_ns; /* before the next address is tried, too; default 250 ms */
 	unsigned flags;           /* enum coil_connect_flags */
+	int bind_port;            /* of this end; default: any */
+	const char *bind_host;    /* numeric address of this end; default: the route's */
+	int64_t keepalive_ns;     /* idle time before the first probe; whole seconds, rounded up */
+	int64_t keepalive_interval_ns; /* between probes; likewise; default: the kernel's */
+	int keepalive_probes;     /* unanswered before the connection is reset; likewise */
+	int64_t user_timeout_ns;  /* for what is not acknowledged; whole ms, rounded up */
+	struct coil_resolve_cache *cache; /* of names, coil/resolve.h; default: none */
 };
 
 /**
@@ -135,9 +146,11 @@ struct coil_connect_options {
  * wins, the others are closed (RFC 8305). For a limit on the whole use coil_timeout. Cancel: at
  * once; a resolver that is under way is left behind; a connection that came first is the result.
  * Return: 0; -ENOENT if there is no such name; -EAGAIN if that cannot be told now; -EINVAL if a
- * port or an option is out of bounds; if all addresses failed, the first one's error:
- * -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... as connect(2); -EMFILE, ... as socket(2);
- * -ENOMEM; the reason of a cancelled scope.
+ * port or an option is out of bounds, bind_host is not numeric, or keepalive details are given
+ * without keepalive_ns; if all addresses failed, the first one's error: -EADDRINUSE,
+ * -EADDRNOTAVAIL or -EAFNOSUPPORT for bind_host and bind_port; -ECONNREFUSED, -ETIMEDOUT,
+ * -ENETUNREACH, ... as connect(2); -EMFILE, ... as socket(2); -ENOMEM; the reason of a cancelled
+ * scope.
  * Since 0.1. Kernel 5.5. See RFC 8305, getaddrinfo(3).
  */
 int coil_connect_tcp(struct coil_stream **ret_stream, const char *host, const char *service,

@@ -114,7 +114,7 @@ static int unix_text(const struct address *address, char *text, size_t bytes)
 	return snprintf(text, bytes, "@%.*s", (int)length - 1, name->sun_path + 1);
 }
 
-static int address_text(const struct address *address, char *text, size_t bytes)
+int address_text(const struct address *address, char *text, size_t bytes)
 {
 	const struct sockaddr_storage *storage = &address->storage;
 	char host[INET6_ADDRSTRLEN];
@@ -171,4 +171,50 @@ void address_interleave(struct address *addresses, int n)
 		memmove(&addresses[i + 1], &addresses[i], (size_t)(j - i) * sizeof *addresses);
 		addresses[i] = moved;
 	}
+}
+
+/* -- The public form -----------------------------------------------------------------------------
+ */
+
+void address_publish(const struct address *address, struct coil_address *ret_address)
+{
+	ret_address->storage = address->storage;
+	ret_address->bytes = address->bytes;
+	ret_address->flags = 0;
+}
+
+void address_import(const struct coil_address *given, struct address *address)
+{
+	address->storage = given->storage;
+	address->bytes = given->bytes;
+}
+
+int coil_address_parse(struct coil_address *ret_address, const char *host, int port)
+{
+	struct address address;
+
+	if (port < 0 || port > 65535 || !address_parse(&address, host, port))
+		return -EINVAL;
+	address_publish(&address, ret_address);
+	return 0;
+}
+
+int coil_address_unix(struct coil_address *ret_address, const char *path)
+{
+	struct address address;
+	int rc = address_unix(&address, path);
+
+	if (rc == 0)
+		address_publish(&address, ret_address);
+	return rc;
+}
+
+int coil_address_text(const struct coil_address *given, char *text, size_t bytes)
+{
+	struct address address;
+
+	if (given->bytes < sizeof(sa_family_t) || given->bytes > sizeof given->storage)
+		return -EOPNOTSUPP;
+	address_import(given, &address);
+	return address_text(&address, text, bytes);
 }

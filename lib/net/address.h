@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "coil/address.h"
+
 struct driver_calls;
 
 struct address {
@@ -34,6 +36,12 @@ void address_set_port(struct sockaddr_storage *storage, int port);
 
 /* A unix socket's path, or "@name" in the abstract namespace. -EINVAL, -ENAMETOOLONG. */
 int address_unix(struct address *address, const char *path);
+
+int address_text(const struct address *address, char *text, size_t bytes);
+
+/* Between this form and the public one. */
+void address_publish(const struct address *address, struct coil_address *ret_address);
+void address_import(const struct coil_address *given, struct address *address);
 
 int address_of_peer(const struct driver_calls *calls, int fd, char *text, size_t bytes);
 int address_of_local(const struct driver_calls *calls, int fd, char *text, size_t bytes);

@@ -20,7 +20,28 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#define KEEPALIVE_MAX_NS (32767 * COIL_SEC) /* tcp(7) */
 #define ATTEMPT_DELAY_NS (250 * COIL_MSEC) /* RFC 8305, section 5 */
+
+/* Each number in its bounds; tcp(7) has those of the kernel. */
+static int check_details(const struct coil_connect_options *options)
+{
+	struct address address;
+	bool has_details = options->keepalive_interval_ns || options->keepalive_probes;
+
+	if (options->keepalive_ns < 0 || options->keepalive_ns > KEEPALIVE_MAX_NS ||
+	    options->keepalive_interval_ns < 0 ||
+	    options->keepalive_interval_ns > KEEPALIVE_MAX_NS || options->keepalive_probes < 0 ||
+	    options->keepalive_probes > 127 || (has_details && !options->keepalive_ns))
+		return -EINVAL;
+	if (options->user_timeout_ns < 0 || options->user_timeout_ns / COIL_MSEC >= INT32_MAX)
+		return -EINVAL;
+	if (options->bind_port < 0 || options->bind_port > 65535)
+		return -EINVAL;
+	if (options->bind_host && !address_parse(&address, options->bind_host, 0))
+		return -EINVAL;
+	return 0;
+}
 
 static int read_options(const struct coil_connect_options *given,
 			struct coil_connect_options *options)
@@ -34,20 +55,79 @@ static int read_options(const struct coil_connect_options *given,
 	}
 	if (options->attempt_delay_ns == 0)
 		options->attempt_delay_ns = ATTEMPT_DELAY_NS;
-	if (options->attempt_delay_ns < 0 || (options->flags & ~(unsigned)COIL_CONNECT_DELAY))
+	if (options->attempt_delay_ns < 0 ||
+	    (options->flags & ~(unsigned)(COIL_CONNECT_DELAY | COIL_CONNECT_FASTOPEN)))
 		return -EINVAL;
-	return 0;
+	return check_details(options);
 }
 
-static int open_socket(const struct driver_calls *calls, int family, unsigned flags)
+/* 0 is not set: the kernel's default. */
+static int set_unless_zero(const struct driver_calls *calls, int fd, const int name[2], int value)
+{
+	return value ? calls->setsockopt(fd, name[0], name[1], &value, sizeof value) : 0;
+}
+
+static int whole(int64_t duration, int64_t unit)
+{
+	return (int)((duration + unit - 1) / unit);
+}
+
+static int set_tcp(const struct driver_calls *calls, int fd,
+		   const struct coil_connect_options *options)
+{
+	const struct {
+		int name[2];
+		int value;
+	} settings[] = {
+		{{IPPROTO_TCP, TCP_NODELAY}, !(options->flags & COIL_CONNECT_DELAY)},
+		{{SOL_SOCKET, SO_KEEPALIVE}, options->keepalive_ns > 0},
+		{{IPPROTO_TCP, TCP_KEEPIDLE}, whole(options->keepalive_ns, COIL_SEC)},
+		{{IPPROTO_TCP, TCP_KEEPINTVL}, whole(options->keepalive_interval_ns, COIL_SEC)},
+		{{IPPROTO_TCP, TCP_KEEPCNT}, options->keepalive_probes},
+		{{IPPROTO_TCP, TCP_USER_TIMEOUT}, whole(options->user_timeout_ns, COIL_MSEC)},
+	};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof settings / sizeof settings[0]; i++)
+		rc = set_unless_zero(calls, fd, settings[i].name, settings[i].value);
+	/* It is faster, or as ever: a kernel without it connects first. */
+	if (rc == 0 && (options->flags & COIL_CONNECT_FASTOPEN))
+		set_unless_zero(calls, fd, (int[2]){IPPROTO_TCP, TCP_FASTOPEN_CONNECT}, 1);
+	return rc;
+}
+
+static int bind_local(const struct driver_calls *calls, int fd, int family,
+		      const struct coil_connect_options *options)
+{
+	struct address address;
+
+	if (!options->bind_host && !options->bind_port)
+		return 0;
+	if (options->bind_host)
+		address_parse(&address, options->bind_host, options->bind_port);
+	else
+		address_any(&address, family, options->bind_port);
+	if (address.storage.ss_family != family)
+		return -EAFNOSUPPORT;
+	/* The port is chosen by the connect, which knows the peer: ports last longer. */
+	if (!options->bind_port)
+		set_unless_zero(calls, fd, (int[2]){IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT}, 1);
+	else
+		set_unless_zero(calls, fd, (int[2]){SOL_SOCKET, SO_REUSEADDR}, 1);
+	return calls->bind(fd, address_name(&address), address.bytes);
+}
+
+static int open_socket(const struct driver_calls *calls, int family,
+		       const struct coil_connect_options *options)
 {
 	int fd = calls->socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int one = 1;
 	int rc;
 
-	if (fd < 0 || family == AF_UNIX || (flags & COIL_CONNECT_DELAY))
+	if (fd < 0 || family == AF_UNIX)
 		return fd;
-	rc = calls->setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	rc = set_tcp(calls, fd, options);
+	if (rc == 0)
+		rc = bind_local(calls, fd, family, options);
 	if (rc == 0)
 		return fd;
 	calls->close(fd);
@@ -83,7 +163,7 @@ static void race_start_next(struct race *race)
 		int i = race->next++;
 		const struct address *address = &race->addresses[i];
 		int fd = open_socket(race->loop->driver->ops->calls, address->storage.ss_family,
-				     race->options->flags);
+				     race->options);
 
 		if (fd < 0) {
 			race_note_error(race, fd);
@@ -195,10 +275,11 @@ int connect_any(struct coil_loop *loop, const struct address *addresses, int n,
 /* -- One address ---------------------------------------------------------------------------------
  */
 
-static int connect_one(struct coil_loop *loop, const struct address *address, unsigned flags)
+static int connect_one(struct coil_loop *loop, const struct address *address,
+		       const struct coil_connect_options *options)
 {
 	const struct driver_calls *calls = loop->driver->ops->calls;
-	int fd = open_socket(calls, address->storage.ss_family, flags);
+	int fd = open_socket(calls, address->storage.ss_family, options);
 	struct coil_op op;
 	int rc;
 
@@ -216,7 +297,7 @@ static int connect_named(struct coil_loop *loop, const char *host, const char *s
 			 const struct coil_connect_options *options)
 {
 	struct resolve_request *request;
-	int n = resolve(loop, host, port < 0 ? service : NULL, &request);
+	int n = resolve_by(options->cache, host, port < 0 ? service : NULL, &request);
 	struct address *addresses;
 	int fd;
 
@@ -260,7 +341,7 @@ int coil_connect_tcp(struct coil_stream **ret_stream, const char *host, const ch
 	if (!socket)
 		return -ENOMEM;
 	if (port >= 0 && address_parse(&address, host, port))
-		rc = connect_one(loop, &address, chosen.flags);
+		rc = connect_one(loop, &address, &chosen);
 	else
 		rc = connect_named(loop, host, service, port, &chosen);
 	return finish(socket, rc, ret_stream);
@@ -282,5 +363,5 @@ int coil_connect_unix(struct coil_stream **ret_stream, const char *path,
 	socket = socket_stream_new(loop);
 	if (!socket)
 		return -ENOMEM;
-	return finish(socket, connect_one(loop, &address, 0), ret_stream);
+	return finish(socket, connect_one(loop, &address, &chosen), ret_stream);
 }

@@ -3,13 +3,14 @@
 #ifndef COIL_NET_RESOLVE_H
 #define COIL_NET_RESOLVE_H
 
+#include "coil/resolve.h"
 #include "net/address.h"
 
 struct coil_loop;
 
-#define RESOLVE_ADDRESSES_MAX 16
+#define RESOLVE_ADDRESSES_MAX COIL_RESOLVE_MAX
 
-/* What was asked, and the answer; also what the thread works on, hence on the heap. */
+/* What was asked, and the answer. */
 struct resolve_request;
 
 /*
@@ -19,6 +20,10 @@ struct resolve_request;
  */
 int resolve(struct coil_loop *loop, const char *host, const char *service,
 	    struct resolve_request **ret_request);
+
+/* The same, with a look into @cache first, which may be NULL. */
+int resolve_by(struct coil_resolve_cache *cache, const char *host, const char *service,
+	       struct resolve_request **ret_request);
 struct address *resolve_addresses(struct resolve_request *request);
 void resolve_free(struct resolve_request *request);
 

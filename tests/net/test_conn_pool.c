@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Pools of connections: bounds, age, health, who waits, cancels and the close. */
+#include "net/rig.h"
+
+#include <errno.h>
+#include <signal.h>
+
+struct service {
+	struct coil_listener *listener;
+	struct coil_conn_pool *pool;
+	const char *port;
+	int order[4];
+	int served;
+};
+
+static void service_open(struct service *service, struct coil_conn_pool_options *options)
+{
+	static char port[8];
+
+	memset(service, 0, sizeof *service);
+	EXPECT_EQ(coil_listen_tcp(&service->listener, "127.0.0.1", 0, NULL), 0);
+	snprintf(port, sizeof port, "%d", coil_listener_port(service->listener));
+	service->port = port;
+	options->size = sizeof *options;
+	EXPECT_EQ(coil_conn_pool_open(&service->pool, options), 0);
+}
+
+static struct coil_conn_pool_stats stats_of(const struct coil_conn_pool *pool)
+{
+	struct coil_conn_pool_stats stats = {.size = sizeof stats};
+
+	EXPECT_EQ(coil_conn_pool_stats(pool, &stats), 0);
+	return stats;
+}
+
+static int take(struct service *service, struct coil_conn **ret_conn)
+{
+	return coil_conn_pool_take(service->pool, "127.0.0.1", service->port, ret_conn);
+}
+
+static int reuse(void *arg)
+{
+	struct coil_conn_pool_options options = {.idle_ns = 20 * COIL_MSEC};
+	struct coil_stream *peers[3];
+	struct service service;
+	struct coil_conn *conn;
+	struct coil_stream *before;
+
+	(void)arg;
+	service_open(&service, &options);
+	EXPECT_EQ(take(&service, &conn), 0);
+	before = coil_conn_stream(conn);
+	EXPECT_EQ(coil_accept(service.listener, &peers[0]), 0);
+	coil_conn_pool_give(conn, COIL_CONN_KEEP);
+	EXPECT_EQ(take(&service, &conn), 0);
+	EXPECT(coil_conn_stream(conn) == before);
+	/* The peer closes: it is found dead, and a new one is made. */
+	coil_conn_pool_give(conn, COIL_CONN_KEEP);
+	coil_stream_close(peers[0]);
+	coil_sleep(COIL_MSEC);
+	EXPECT_EQ(take(&service, &conn), 0);
+	EXPECT_EQ(coil_accept(service.listener, &peers[1]), 0);
+	EXPECT_EQ(stats_of(service.pool).found_dead, 1);
+	EXPECT_EQ(stats_of(service.pool).connected, 2);
+	EXPECT_EQ(stats_of(service.pool).reused, 1);
+	/* It gets too old. */
+	coil_conn_pool_give(conn, COIL_CONN_KEEP);
+	EXPECT_EQ(stats_of(service.pool).idle, 1);
+	coil_sleep(60 * COIL_MSEC);
+	EXPECT_EQ(stats_of(service.pool).idle, 0);
+	EXPECT_EQ(stats_of(service.pool).expired, 1);
+	coil_stream_close(peers[1]);
+	EXPECT_EQ(coil_conn_pool_take(service.pool, "@nobody-there", NULL, &conn), -ECONNREFUSED);
+	EXPECT_EQ(stats_of(service.pool).total, 0);
+	coil_conn_pool_give(NULL, COIL_CONN_KEEP);
+	coil_conn_pool_close(service.pool);
+	coil_conn_pool_close(NULL);
+	coil_listener_close(service.listener);
+	return 0;
+}
+
+TEST(conn_pool, keeps_checks_and_forgets)
+{
+	RUN(reuse);
+}
+
+static int taker(void *arg)
+{
+	struct service *service = arg;
+	struct coil_conn *conn;
+	int me = ++service->served;
+	int rc = take(service, &conn);
+
+	if (rc < 0)
+		return rc;
+	for (int i = 0; i < 4; i++)
+		if (!service->order[i]) {
+			service->order[i] = me;
+			break;
+		}
+	coil_yield();
+	coil_conn_pool_give(conn, COIL_CONN_KEEP);
+	return 0;
+}
+
+static int waits(void *arg)
+{
+	struct coil_conn_pool_options options = {.total_max = 1};
+	struct coil_task *tasks[4];
+	struct service service;
+	struct coil_conn *conn;
+
+	(void)arg;
+	service_open(&service, &options);
+	EXPECT_EQ(take(&service, &conn), 0);
+	for (int i = 0; i < 4; i++)
+		tasks[i] = coil_spawn(taker, &service);
+	coil_yield();
+	EXPECT_EQ(stats_of(service.pool).waiting, 4);
+	EXPECT_EQ(coil_timeout(COIL_MSEC, taker, &service), -ETIME);
+	/* One leaves the queue; one was given the connection already. */
+	coil_cancel(tasks[1]);
+	coil_conn_pool_give(conn, COIL_CONN_KEEP);
+	coil_cancel(tasks[0]);
+	coil_join(tasks[0]);
+	EXPECT_EQ(coil_join(tasks[1]), -ECANCELED);
+	EXPECT_EQ(coil_join(tasks[2]), 0);
+	EXPECT_EQ(coil_join(tasks[3]), 0);
+	EXPECT_LT(service.order[0], service.order[1]);
+	EXPECT_EQ(stats_of(service.pool).connected, 1);
+	EXPECT_EQ(stats_of(service.pool).total, 1);
+	coil_conn_pool_close(service.pool);
+	coil_listener_close(service.listener);
+	return 0;
+}
+
+TEST(conn_pool, who_came_first_is_served_first)
+{
+	RUN(waits);
+}
+
+static int gives_later(void *arg)
+{
+	coil_sleep(2 * COIL_MSEC);
+	coil_conn_pool_give(arg, COIL_CONN_KEEP);
+	return 0;
+}
+
+static int drains(void *arg)
+{
+	struct coil_conn_pool_options options = {.total_max = 1};
+	struct service service;
+	struct coil_task *waiting;
+	struct coil_task *giving;
+	struct coil_conn *conn;
+
+	(void)arg;
+	service_open(&service, &options);
+	EXPECT_EQ(take(&service, &conn), 0);
+	waiting = coil_spawn(taker, &service);
+	giving = coil_spawn(gives_later, conn);
+	coil_yield();
+	coil_conn_pool_close(service.pool);
+	EXPECT_EQ(coil_join(waiting), -EPIPE);
+	EXPECT_EQ(coil_join(giving), 0);
+	coil_listener_close(service.listener);
+	options.size = 0;
+	EXPECT_EQ(coil_conn_pool_open(&service.pool, &options), -EINVAL);
+	options = (struct coil_conn_pool_options){.size = sizeof options, .idle_ns = -1};
+	EXPECT_EQ(coil_conn_pool_open(&service.pool, &options), -EINVAL);
+	return 0;
+}
+
+TEST(conn_pool, a_close_drains)
+{
+	RUN(drains);
+}
+
+static int gives_twice(void *arg)
+{
+	struct coil_conn_pool_options options = {.size = sizeof options};
+	struct service service;
+	struct coil_conn *conn;
+
+	(void)arg;
+	service_open(&service, &options);
+	EXPECT_EQ(take(&service, &conn), 0);
+	coil_conn_pool_give(conn, COIL_CONN_KEEP);
+	coil_conn_pool_give(conn, COIL_CONN_KEEP);
+	return 0;
+}
+
+TEST_SIGNAL(conn_pool, giving_back_twice_is_misuse, SIGABRT, "was given back before")
+{
+	coil_run(gives_twice, NULL);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Names, the cache of answers, and what connecting makes of options. */
+#include "net/rig.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+static int resolves(void *arg)
+{
+	struct coil_resolve_cache_options small = {
+		.size = sizeof small, .entries_max = 1, .age_ns = 50 * COIL_MSEC
+	};
+	struct coil_resolve_options options = {.size = sizeof options, .service = "80"};
+	struct coil_address found[COIL_RESOLVE_MAX];
+	char text[COIL_ADDRESS_TEXT];
+	struct coil_scope scope;
+
+	(void)arg;
+	EXPECT_EQ(coil_resolve(found, 1, "127.0.0.1", &options), 1);
+	EXPECT_EQ(found[0].flags, COIL_ADDRESS_NUMERIC);
+	EXPECT_EQ(coil_address_text(found, text, sizeof text), 0);
+	EXPECT_STR_EQ(text, "127.0.0.1:80");
+	options.family = AF_INET6;
+	EXPECT_EQ(coil_resolve(found, 1, "127.0.0.1", &options), -ENOENT);
+	options.family = 99;
+	EXPECT_EQ(coil_resolve(found, 1, "127.0.0.1", &options), -EINVAL);
+	EXPECT_EQ(coil_resolve(found, 0, "127.0.0.1", NULL), -EINVAL);
+	options.family = AF_INET;
+	EXPECT_EQ(coil_resolve_cache_open(&options.cache, &small), 0);
+	EXPECT_EQ(coil_resolve(found, 1, "localhost", &options), 1);
+	EXPECT_EQ(found[0].flags, 0);
+	EXPECT_EQ(coil_resolve(found, 1, "localhost", &options), 1);
+	EXPECT_EQ(found[0].flags, COIL_ADDRESS_CACHED);
+	coil_sleep(60 * COIL_MSEC);
+	EXPECT_EQ(coil_resolve(found, 1, "localhost", &options), 1);
+	EXPECT_EQ(found[0].flags, 0);
+	options.service = "http";
+	coil_resolve(found, 1, "localhost", &options);
+	coil_resolve_cache_clear(options.cache);
+	options.service = "80";
+	coil_scope_open(&scope);
+	coil_scope_cancel(&scope, -ECANCELED, "test");
+	EXPECT_EQ(coil_resolve(found, 1, "localhost", &options), -ECANCELED);
+	coil_scope_close(&scope);
+	coil_resolve_cache_close(options.cache);
+	return 0;
+}
+
+TEST(resolve, names_numbers_and_a_cache)
+{
+	rig_need_localhost();
+	RUN(resolves);
+}
+
+static int option_of(const struct coil_stream *stream, int level, int name)
+{
+	int value = -1;
+	socklen_t bytes = sizeof value;
+
+	EXPECT_EQ(getsockopt(coil_stream_fd(stream), level, name, &value, &bytes), 0);
+	return value;
+}
+
+static int connects(void *arg)
+{
+	struct coil_connect_options options = {
+		.size = sizeof options,
+		.flags = COIL_CONNECT_FASTOPEN,
+		.bind_host = "127.0.0.2",
+		.keepalive_ns = 1,
+		.keepalive_interval_ns = 7 * COIL_SEC,
+		.keepalive_probes = 3,
+		.user_timeout_ns = 1500 * COIL_MSEC,
+	};
+	struct coil_listener *listener;
+	struct coil_stream *stream;
+	char text[COIL_ADDRESS_TEXT];
+
+	(void)arg;
+	EXPECT_EQ(coil_listen_tcp(&listener, "127.0.0.1", 0, NULL), 0);
+	EXPECT_EQ(coil_connect_tcp(&stream, "127.0.0.1", rig_port(listener), &options), 0);
+	EXPECT_EQ(coil_stream_local(stream, text, sizeof text), 0);
+	EXPECT_EQ(strncmp(text, "127.0.0.2:", 10), 0);
+	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_NODELAY), 1);
+	EXPECT_EQ(option_of(stream, SOL_SOCKET, SO_KEEPALIVE), 1);
+	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_KEEPIDLE), 1);
+	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_KEEPINTVL), 7);
+	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_KEEPCNT), 3);
+	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_USER_TIMEOUT), 1500);
+	coil_stream_close(stream);
+	options.bind_host = "::1";
+	EXPECT_EQ(coil_connect_tcp(&stream, "127.0.0.1", "1", &options), -EAFNOSUPPORT);
+	options.bind_host = "192.0.2.1";
+	EXPECT_EQ(coil_connect_tcp(&stream, "127.0.0.1", "1", &options), -EADDRNOTAVAIL);
+	options.bind_host = "localhost";
+	EXPECT_EQ(coil_connect_tcp(&stream, "127.0.0.1", "1", &options), -EINVAL);
+	options.bind_host = NULL;
+	options.keepalive_ns = 0;
+	EXPECT_EQ(coil_connect_tcp(&stream, "127.0.0.1", "1", &options), -EINVAL);
+	coil_listener_close(listener);
+	return 0;
+}
+
+TEST(connect, options_are_set_before_the_connect)
+{
+	RUN_REAL(connects);
+}
