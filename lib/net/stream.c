@@ -169,29 +169,6 @@ static int sum(const struct iovec *iov, size_t count, size_t *ret_total)
 	return 0;
 }
 
-int coil_stream_writev(struct coil_stream *stream, const struct iovec *iov, size_t count)
-{
-	size_t total;
-	int rc;
-
-	stream_check_use(stream);
-	rc = sum(iov, count, &total);
-	if (rc < 0)
-		return rc;
-	if (stream->closer)
-		return -EPIPE;
-	if (total == 0)
-		return 0;
-	rc = stream_take_turn(stream);
-	if (rc < 0)
-		return rc;
-	if (!stream->closer)
-		rc = stream_write_behind(stream, NULL, 0);
-	if (rc == 0 && !stream->closer)
-		rc = stream->ops->writev(stream, iov, count, total);
-	return stream_give_turn(stream, rc);
-}
-
 int stream_write_by(struct coil_stream *stream, int (*step)(struct coil_stream *stream, void *arg),
 		    void *arg)
 {
@@ -210,21 +187,42 @@ int stream_write_by(struct coil_stream *stream, int (*step)(struct coil_stream *
 	return stream_give_turn(stream, rc);
 }
 
-int coil_stream_shutdown(struct coil_stream *stream)
+struct pieces {
+	const struct iovec *iov;
+	size_t count;
+	size_t total;
+};
+
+static int write_pieces(struct coil_stream *stream, void *arg)
 {
+	const struct pieces *pieces = arg;
+
+	return stream->ops->writev(stream, pieces->iov, pieces->count, pieces->total);
+}
+
+int coil_stream_writev(struct coil_stream *stream, const struct iovec *iov, size_t count)
+{
+	struct pieces pieces = {.iov = iov, .count = count};
 	int rc;
 
 	stream_check_use(stream);
-	if (stream->closer)
-		return -EPIPE;
-	rc = stream_take_turn(stream);
+	rc = sum(iov, count, &pieces.total);
 	if (rc < 0)
 		return rc;
-	if (!stream->closer)
-		rc = stream_write_behind(stream, NULL, 0);
-	if (rc == 0 && !stream->closer)
-		rc = stream->ops->shutdown(stream);
-	return stream_give_turn(stream, rc);
+	if (pieces.total == 0)
+		return stream->closer ? -EPIPE : 0;
+	return stream_write_by(stream, write_pieces, &pieces);
+}
+
+static int shut_down(struct coil_stream *stream, void *arg)
+{
+	(void)arg;
+	return stream->ops->shutdown(stream);
+}
+
+int coil_stream_shutdown(struct coil_stream *stream)
+{
+	return stream_write_by(stream, shut_down, NULL);
 }
 
 /* -- Close ---------------------------------------------------------------------------------------
