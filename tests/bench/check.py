@@ -15,23 +15,11 @@ import tempfile
 import time
 import xml.etree.ElementTree
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+from verdicts import Verdicts  # noqa: E402
+
 WIDTHS = (400, 1280)
 ATTEMPTS = 4
-
-
-class Verdicts:
-    """What holds and what does not, counted."""
-
-    def __init__(self):
-        self.passed = 0
-        self.failed = 0
-
-    def hold(self, condition, words):
-        if condition:
-            self.passed += 1
-        else:
-            self.failed += 1
-            print(f"not ok - {words}")
 
 
 def call(*command, **environment):

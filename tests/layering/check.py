@@ -9,27 +9,15 @@ import re
 import subprocess
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+from verdicts import Verdicts  # noqa: E402
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 TABLE = re.compile(r"^rooms = (\{.*?^\})", re.M | re.S)
 PROTOTYPE = re.compile(r"^(?!typedef|static|#|\s|/|\*)[^;{}()=]*?\b(coil_\w+)\s*\(", re.M)
 
 # liburing's io_uring_prep_* are vocabulary of these; the others do not know the kernel.
 KNOW_LIBURING = {"ring", "loop", "net", "fs", "proc", "work", "many", "sim"}
-
-
-class Verdicts:
-    """What holds and what does not, counted."""
-
-    def __init__(self):
-        self.passed = 0
-        self.failed = 0
-
-    def hold(self, condition, words):
-        if condition:
-            self.passed += 1
-        else:
-            self.failed += 1
-            print(f"not ok - {words}")
 
 
 def read_table(root, verdicts):

@@ -8,19 +8,7 @@
 #include <sys/wait.h>
 
 /* A program whose main task breaks a rule. */
-#define MISUSE(name, words)                                                                        \
-	static void name##_steps(void);                                                            \
-	static int name##_entry(void *arg)                                                         \
-	{                                                                                          \
-		(void)arg;                                                                         \
-		name##_steps();                                                                    \
-		return 0;                                                                          \
-	}                                                                                          \
-	TEST_SIGNAL(misuse, name, SIGABRT, words)                                                  \
-	{                                                                                          \
-		rig_run(name##_entry, NULL);                                                       \
-	}                                                                                          \
-	static void name##_steps(void)
+#define MISUSE(name, words) STOPS_IN_TASK(misuse, name, words)
 
 static void in_a_thread(void *(*body)(void *arg), void *arg)
 {

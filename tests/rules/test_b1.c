@@ -251,6 +251,6 @@ TEST(rules, b1_11_a_failure_is_reported_and_does_not_end_the_loop)
 {
 	char text[8192];
 
-	EXPECT_EQ(child_run(has_failures, text, sizeof text), 0);
+	EXPECT_EQ(test_run_in_child(has_failures, text, sizeof text), 0);
 	EXPECT(strstr(text, "failed with EIO"));
 }

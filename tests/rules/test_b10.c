@@ -75,7 +75,7 @@ static void interrupted_twice(void)
 TEST(rules, b10_2_the_next_sigint_takes_effect_at_once)
 {
 	char text[4096];
-	int status = child_run(interrupted_twice, text, sizeof text);
+	int status = test_run_in_child(interrupted_twice, text, sizeof text);
 
 	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
 }
@@ -152,7 +152,7 @@ TEST(rules, b10_3_the_close_reports_each_failure)
 {
 	char text[4096];
 
-	EXPECT_EQ(child_run(fails_in_the_close, text, sizeof text), 0);
+	EXPECT_EQ(test_run_in_child(fails_in_the_close, text, sizeof text), 0);
 	EXPECT(strstr(text, "EXDEV"));
 	EXPECT(strstr(text, "ELOOP"));
 }
@@ -184,7 +184,7 @@ static void is_bounded(void)
 TEST(rules, b10_3_the_close_has_a_limit_and_says_what_exceeded_it)
 {
 	char text[4096];
-	int status = child_run(is_bounded, text, sizeof text);
+	int status = test_run_in_child(is_bounded, text, sizeof text);
 
 	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 42);
 	EXPECT(strstr(text, "did not end in time"));
@@ -211,6 +211,6 @@ TEST(rules, b10_4_sigterm_is_a_cancel_with_a_grace_period)
 	int status;
 
 	EXPECT_EQ(coil_run(interrupts_itself, WORD(SIGTERM)), 21);
-	status = child_run(terminated, text, sizeof text);
+	status = test_run_in_child(terminated, text, sizeof text);
 	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 43);
 }

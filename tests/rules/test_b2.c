@@ -121,7 +121,7 @@ TEST(rules, b2_4_a_failure_that_nobody_read_is_reported)
 {
 	char text[4096];
 
-	EXPECT_EQ(child_run(looks_at_one, text, sizeof text), 0);
+	EXPECT_EQ(test_run_in_child(looks_at_one, text, sizeof text), 0);
 	EXPECT(strstr(text, "failed with EXDEV, and nobody looked at it"));
 	EXPECT(!strstr(text, "ELOOP"));
 }

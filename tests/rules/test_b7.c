@@ -84,7 +84,7 @@ TEST(rules, b7_3_a_failure_of_the_inner_one_that_nobody_is_left_to_see_is_report
 {
 	char text[4096];
 
-	EXPECT_EQ(child_run(reports, text, sizeof text), 0);
+	EXPECT_EQ(test_run_in_child(reports, text, sizeof text), 0);
 	EXPECT(strstr(text, "failed with EXDEV, and nobody looked at it"));
 }
 

@@ -13,13 +13,7 @@
 
 /* A test whose body is the main task of a calm simulated loop. EXPECT alone may stand in it. */
 #define IN_SIM(suite, name)                                                                        \
-	static void name##_steps(void);                                                            \
-	static int name##_entry(void *arg)                                                         \
-	{                                                                                          \
-		(void)arg;                                                                         \
-		name##_steps();                                                                    \
-		return 0;                                                                          \
-	}                                                                                          \
+	TEST_ENTRY(name)                                                                           \
 	TEST(suite, name)                                                                          \
 	{                                                                                          \
 		EXPECT_EQ(rig_run(name##_entry, NULL), 0);                                         \
@@ -28,13 +22,7 @@
 
 /* The same body under many seeds of the wildest profile. */
 #define IN_WILD_SIM(suite, name, seeds)                                                            \
-	static void name##_steps(void);                                                            \
-	static int name##_entry(void *arg)                                                         \
-	{                                                                                          \
-		(void)arg;                                                                         \
-		name##_steps();                                                                    \
-		return 0;                                                                          \
-	}                                                                                          \
+	TEST_ENTRY(name)                                                                           \
 	TEST(suite, name)                                                                          \
 	{                                                                                          \
 		rig_run_wild(seeds, name##_entry, NULL);                                           \

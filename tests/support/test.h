@@ -59,6 +59,9 @@ bool test_same_string(const char *left, const char *right);
 _Noreturn void test_stop(void);
 _Noreturn void test_skip(const char *reason);
 
+/* Runs @body in a child; its wait status, and what it wrote to stderr. */
+int test_run_in_child(void (*body)(void), char *text, size_t bytes);
+
 /* For the runner: forgets the failures of the test before. */
 void test_reset(void);
 
@@ -112,6 +115,16 @@ void test_register(struct test_case *test);
 #define TEST_LEAKY(suite, name) TEST_DEFINE(suite, name, .may_leak = true)
 #define TEST_SIGNAL(suite_, name_, signal_, words_)                                                \
 	TEST_DEFINE(suite_, name_, .signal = (signal_), .words = (words_))
+
+/* An entry for coil_run and its kin around name_steps(), whose body follows. */
+#define TEST_ENTRY(name)                                                                           \
+	static void name##_steps(void);                                                            \
+	static int name##_entry(void *arg)                                                         \
+	{                                                                                          \
+		(void)arg;                                                                         \
+		name##_steps();                                                                    \
+		return 0;                                                                          \
+	}
 
 #define SKIP(reason) test_skip(reason)
 

@@ -4,19 +4,7 @@
 
 #include <pthread.h>
 
-#define MISUSE(name, words)                                                                        \
-	static void name##_steps(void);                                                            \
-	static int name##_entry(void *arg)                                                         \
-	{                                                                                          \
-		(void)arg;                                                                         \
-		name##_steps();                                                                    \
-		return 0;                                                                          \
-	}                                                                                          \
-	TEST_SIGNAL(sync_misuse, name, SIGABRT, words)                                             \
-	{                                                                                          \
-		rig_run(name##_entry, NULL);                                                       \
-	}                                                                                          \
-	static void name##_steps(void)
+#define MISUSE(name, words) STOPS_IN_TASK(sync_misuse, name, words)
 
 static struct coil_mutex mutex;
 static struct coil_cond cond;

@@ -14,28 +14,25 @@
 
 /* A test whose body is the main task of a loop. EXPECT alone may stand in it. */
 #define IN_TASK(suite, name)                                                                       \
-	static void name##_steps(void);                                                            \
-	static int name##_entry(void *arg)                                                         \
-	{                                                                                          \
-		(void)arg;                                                                         \
-		name##_steps();                                                                    \
-		return 0;                                                                          \
-	}                                                                                          \
+	TEST_ENTRY(name)                                                                           \
 	TEST(suite, name)                                                                          \
 	{                                                                                          \
 		EXPECT_EQ(rig_run(name##_entry, NULL), 0);                                         \
 	}                                                                                          \
 	static void name##_steps(void)
 
+/* A program whose main task breaks a rule: it is stopped with these words. */
+#define STOPS_IN_TASK(suite, name, words)                                                          \
+	TEST_ENTRY(name)                                                                           \
+	TEST_SIGNAL(suite, name, SIGABRT, words)                                                   \
+	{                                                                                          \
+		rig_run(name##_entry, NULL);                                                       \
+	}                                                                                          \
+	static void name##_steps(void)
+
 /* The same, for what has threads or descriptors of its own. */
 #define IN_REAL_TASK(suite, name)                                                                  \
-	static void name##_steps(void);                                                            \
-	static int name##_entry(void *arg)                                                         \
-	{                                                                                          \
-		(void)arg;                                                                         \
-		name##_steps();                                                                    \
-		return 0;                                                                          \
-	}                                                                                          \
+	TEST_ENTRY(name)                                                                           \
 	TEST(suite, name)                                                                          \
 	{                                                                                          \
 		NEEDS_KERNEL();                                                                    \

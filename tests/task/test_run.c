@@ -9,31 +9,6 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-/* Runs @body in a child; its wait status, and what it wrote to stderr. */
-static int in_a_child(void (*body)(void), char *text, size_t bytes)
-{
-	size_t length = 0;
-	int status = 0;
-	int ends[2];
-	ssize_t n;
-	pid_t child;
-
-	EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
-	child = fork();
-	if (child == 0) {
-		dup3(ends[1], STDERR_FILENO, 0);
-		body();
-		_exit(0);
-	}
-	close(ends[1]);
-	while (length + 1 < bytes && (n = read(ends[0], text + length, bytes - 1 - length)) > 0)
-		length += (size_t)n;
-	text[length] = '\0';
-	close(ends[0]);
-	EXPECT_EQ(waitpid(child, &status, 0), child);
-	return status;
-}
-
 TEST(run, returns_the_entrys_result)
 {
 	EXPECT_EQ(rig_run(rig_return, WORD(7)), 7);
@@ -94,7 +69,7 @@ static void bounded_shutdown(void)
 TEST(run, the_shutdown_is_bounded_and_names_who_did_not_end)
 {
 	char text[4096];
-	int status = in_a_child(bounded_shutdown, text, sizeof text);
+	int status = test_run_in_child(bounded_shutdown, text, sizeof text);
 
 	EXPECT(WIFEXITED(status));
 	EXPECT_EQ(WEXITSTATUS(status), 42);
@@ -125,7 +100,7 @@ TEST(run, failures_that_nobody_looked_at_are_reported)
 {
 	char text[4096];
 
-	EXPECT_EQ(in_a_child(unseen_failures, text, sizeof text), 0);
+	EXPECT_EQ(test_run_in_child(unseen_failures, text, sizeof text), 0);
 	EXPECT(strstr(text, "failed with EXDEV, and nobody looked at it"));
 	EXPECT(!strstr(text, "ELOOP"));
 	EXPECT(!strstr(text, "ECANCELED"));
@@ -143,7 +118,7 @@ TEST(run, reports_can_be_turned_off)
 {
 	char text[4096];
 
-	EXPECT_EQ(in_a_child(quiet_failures, text, sizeof text), 0);
+	EXPECT_EQ(test_run_in_child(quiet_failures, text, sizeof text), 0);
 	EXPECT_STR_EQ(text, "");
 }
 
@@ -186,7 +161,7 @@ static void deadlock(void)
 TEST(run, a_deadlock_is_reported_with_who_waits_for_what)
 {
 	char text[4096];
-	int status = in_a_child(deadlock, text, sizeof text);
+	int status = test_run_in_child(deadlock, text, sizeof text);
 
 	NEEDS_KERNEL();
 	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
@@ -226,9 +201,9 @@ TEST(run, what_something_could_end_is_no_deadlock)
 	char text[4096];
 
 	NEEDS_KERNEL();
-	in_a_child(hope, text, sizeof text);
+	test_run_in_child(hope, text, sizeof text);
 	EXPECT_STR_EQ(text, "");
-	in_a_child(other_hope, text, sizeof text);
+	test_run_in_child(other_hope, text, sizeof text);
 	EXPECT_STR_EQ(text, "");
 }
 
@@ -303,7 +278,7 @@ static void interrupted_twice(void)
 TEST(run, the_second_sigint_kills_by_its_old_disposition)
 {
 	char text[4096];
-	int status = in_a_child(interrupted_twice, text, sizeof text);
+	int status = test_run_in_child(interrupted_twice, text, sizeof text);
 
 	EXPECT(WIFSIGNALED(status));
 	EXPECT_EQ(WTERMSIG(status), SIGINT);
@@ -329,7 +304,7 @@ static void terminated(void)
 TEST(run, after_sigterm_the_grace_period_bounds_the_program)
 {
 	char text[4096];
-	int status = in_a_child(terminated, text, sizeof text);
+	int status = test_run_in_child(terminated, text, sizeof text);
 
 	EXPECT(WIFEXITED(status));
 	EXPECT_EQ(WEXITSTATUS(status), 43);
@@ -343,7 +318,7 @@ static void without_signals(void)
 TEST(run, no_signals_leaves_the_dispositions_alone)
 {
 	char text[4096];
-	int status = in_a_child(without_signals, text, sizeof text);
+	int status = test_run_in_child(without_signals, text, sizeof text);
 
 	EXPECT(WIFSIGNALED(status));
 	EXPECT_EQ(WTERMSIG(status), SIGINT);
