@@ -30,6 +30,7 @@ struct coil_listen_options {
 	size_t size;    /* sizeof(struct coil_listen_options) */
 	int backlog;    /* connections that wait for an accept; default 4096; see listen(2) */
 	unsigned flags; /* enum coil_listen_flags */
+	unsigned mode;  /* permissions of a unix socket's file, 1..0777; default: by umask(2) */
 };
 
 /**
@@ -58,7 +59,7 @@ int coil_listen_tcp(struct coil_listener **ret_listener, const char *host, int p
  *
  * Where @path is a socket that nobody listens on, left behind by a process that died, it is removed
  * first; nothing else is ever removed. Finding that out suspends; otherwise this does not. The file
- * is removed by coil_listener_close. Its permissions come from the process's umask.
+ * is removed by coil_listener_close. Nobody can connect before it has its permissions.
  * Return: 0; -EADDRINUSE if somebody listens there, or it is no socket; -ENAMETOOLONG; -EINVAL if
  * @path is empty, or an option is out of bounds; -ENOENT, -EACCES, ... as bind(2); -ENOMEM; the
  * reason of a cancelled scope.

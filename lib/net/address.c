@@ -114,6 +114,13 @@ static int unix_text(const struct address *address, char *text, size_t bytes)
 	return snprintf(text, bytes, "@%.*s", (int)length - 1, name->sun_path + 1);
 }
 
+const char *address_path(const struct address *address)
+{
+	const struct sockaddr_un *name = (const void *)&address->storage;
+
+	return name->sun_family == AF_UNIX && name->sun_path[0] ? name->sun_path : NULL;
+}
+
 int address_text(const struct address *address, char *text, size_t bytes)
 {
 	const struct sockaddr_storage *storage = &address->storage;

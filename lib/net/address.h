@@ -37,6 +37,9 @@ void address_set_port(struct sockaddr_storage *storage, int port);
 /* A unix socket's path, or "@name" in the abstract namespace. -EINVAL, -ENAMETOOLONG. */
 int address_unix(struct address *address, const char *path);
 
+/* The path of a unix socket that is a file; NULL for all others. */
+const char *address_path(const struct address *address);
+
 int address_text(const struct address *address, char *text, size_t bytes);
 
 /* Between this form and the public one. */

@@ -77,7 +77,9 @@ static int read_options(const struct coil_listen_options *given,
 	}
 	if (options->backlog == 0)
 		options->backlog = BACKLOG_DEFAULT;
-	return options->backlog < 0 || (options->flags & ~known) ? -EINVAL : 0;
+	if (options->backlog < 0 || options->flags & ~known || options->mode > 0777)
+		return -EINVAL;
+	return 0;
 }
 
 static int set_option(const struct driver_calls *calls, int fd, int level, int option, int value)
@@ -100,6 +102,20 @@ static int set_tcp_options(const struct driver_calls *calls, int fd, int family,
 	return rc;
 }
 
+/* Before it listens nobody can connect: permissions that are set between are there in time. */
+static int open_doors(const struct driver_calls *calls, int fd, const struct address *address,
+		      const struct coil_listen_options *options)
+{
+	const char *path = address_path(address);
+	int rc = path && options->mode ? calls->chmod(path, options->mode) : 0;
+
+	if (rc == 0)
+		rc = calls->listen(fd, options->backlog);
+	if (rc < 0 && path)
+		calls->unlink(path);
+	return rc;
+}
+
 /* A listening socket, or a negative errno. */
 static int open_socket(const struct driver_calls *calls, const struct address *address,
 		       const struct coil_listen_options *options)
@@ -115,7 +131,7 @@ static int open_socket(const struct driver_calls *calls, const struct address *a
 	if (rc == 0)
 		rc = calls->bind(fd, address_name(address), address->bytes);
 	if (rc == 0)
-		rc = calls->listen(fd, options->backlog);
+		rc = open_doors(calls, fd, address, options);
 	if (rc == 0)
 		return fd;
 	calls->close(fd);
@@ -209,7 +225,7 @@ int coil_listen_tcp(struct coil_listener **ret_listener, const char *host, int p
 
 	if (rc < 0)
 		return rc;
-	if (port < 0 || port > 65535)
+	if (port < 0 || port > 65535 || chosen.mode)
 		return -EINVAL;
 	if (!host)
 		fd = open_any(loop, port, &chosen);

@@ -74,6 +74,11 @@ static int call_pipe2(int fds[2], int flags)
 	return call_result(pipe2(fds, flags));
 }
 
+static int call_chmod(const char *path, mode_t mode)
+{
+	return call_result(chmod(path, mode));
+}
+
 static int call_ftruncate(int fd, off_t length)
 {
 	return call_result(ftruncate(fd, length));
@@ -269,6 +274,7 @@ const struct driver_calls calls_kernel = {
 	.shutdown = call_shutdown,
 	.close = call_close,
 	.unlink = call_unlink,
+	.chmod = call_chmod,
 	.pipe2 = call_pipe2,
 	.ftruncate = call_ftruncate,
 	.waitid = call_waitid,

@@ -70,6 +70,7 @@ struct driver_calls {
 	int (*shutdown)(int fd, int how);
 	int (*close)(int fd);
 	int (*unlink)(const char *path);
+	int (*chmod)(const char *path, mode_t mode);
 	int (*pipe2)(int fds[2], int flags);
 	int (*ftruncate)(int fd, off_t length);
 	int (*waitid)(int type, id_t id, void *info, int options);

@@ -82,6 +82,11 @@ static int call_pipe2(int fds[2], int flags)
 	return sim_pipe(sim_current(), fds, flags);
 }
 
+static int call_chmod(const char *path, mode_t mode)
+{
+	return sim_disk_chmod(sim_current(), path, mode);
+}
+
 static int call_ftruncate(int fd, off_t length)
 {
 	return settled(sim_disk_ftruncate(sim_current(), fd, length));
@@ -177,6 +182,7 @@ const struct driver_calls sim_calls = {
 	.shutdown = call_shutdown,
 	.close = call_close,
 	.unlink = call_unlink,
+	.chmod = call_chmod,
 	.pipe2 = call_pipe2,
 	.ftruncate = call_ftruncate,
 	.waitid = sim_waitid,

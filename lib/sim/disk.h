@@ -31,8 +31,12 @@ void sim_disk_set_limit(struct sim *sim, uint64_t bytes);
  */
 void sim_disk_power_loss(struct sim *sim);
 
-/* unlink(2) and ftruncate(2). 0 or a negative errno. */
+/*
+ * unlink(2), chmod(2) and ftruncate(2). 0 or a negative errno. Permissions are kept, and not
+ * enforced; they survive a power loss.
+ */
 int sim_disk_unlink(struct sim *sim, const char *path);
+int sim_disk_chmod(struct sim *sim, const char *path, uint32_t mode);
 int sim_disk_ftruncate(struct sim *sim, int fd, int64_t length);
 
 /*

@@ -153,6 +153,19 @@ int sim_disk_unlink(struct sim *sim, const char *path)
 	return disk_unlink(&start, path);
 }
 
+int sim_disk_chmod(struct sim *sim, const char *path, uint32_t mode)
+{
+	struct disk_start start = { .sim = sim, .dirfd = AT_FDCWD, .how = DISK_FOLLOW };
+	struct sim_inode *inode;
+	int error = disk_lookup(&start, path, &inode);
+
+	if (error)
+		return error;
+	inode->mode = (inode->mode & (uint32_t)S_IFMT) | (mode & 07777u);
+	disk_inode_touch(inode, false);
+	return 0;
+}
+
 int sim_disk_ftruncate(struct sim *sim, int fd, int64_t length)
 {
 	struct sim_file *file = sim_fd_file(sim, fd);

@@ -156,6 +156,31 @@ TEST(listener, unix_sockets_with_a_file_and_without)
 	RUN(unix_sockets);
 }
 
+static int permissions(void *arg)
+{
+	struct coil_listen_options options = {.size = sizeof options, .mode = 0660};
+	const char *path = rig_path("mode");
+	struct coil_listener *listener;
+	struct statx found;
+
+	(void)arg;
+	EXPECT_EQ(coil_listen_unix(&listener, path, &options), 0);
+	EXPECT_EQ(coil_statx(AT_FDCWD, path, 0, STATX_MODE, &found), 0);
+	EXPECT_EQ(found.stx_mode & 07777, 0660);
+	coil_listener_close(listener);
+	options.mode = 01000;
+	EXPECT_EQ(coil_listen_unix(&listener, path, &options), -EINVAL);
+	EXPECT_EQ(coil_statx(AT_FDCWD, path, 0, STATX_MODE, &found), -ENOENT);
+	options.mode = 0600;
+	EXPECT_EQ(coil_listen_tcp(&listener, "127.0.0.1", 0, &options), -EINVAL);
+	return 0;
+}
+
+TEST(listener, a_unix_sockets_file_has_the_permissions_asked_for)
+{
+	RUN(permissions);
+}
+
 static int stale_path(void *arg)
 {
 	const char *path = rig_path("stale");
