@@ -5,27 +5,39 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-bool hook_queue_remove(struct hook_queue *queue, struct coil_hook *hook)
+/* Takes @hook out of the list at @first; who stood before it is in @ret_previous. */
+static bool list_take(struct coil_hook **first, const struct coil_hook *hook,
+		      struct coil_hook **ret_previous)
 {
-	struct coil_hook *previous = NULL;
+	struct coil_hook **link = first;
 
-	for (struct coil_hook *h = queue->first; h; previous = h, h = h->next) {
-		if (h != hook)
-			continue;
-		if (previous)
-			previous->next = h->next;
-		else
-			queue->first = h->next;
-		if (queue->last == h)
-			queue->last = previous;
-		return true;
+	*ret_previous = NULL;
+	for (; *link; link = &(*link)->next) {
+		if (*link == hook) {
+			*link = hook->next;
+			return true;
+		}
+		*ret_previous = *link;
 	}
 	return false;
 }
 
+bool hook_queue_remove(struct hook_queue *queue, struct coil_hook *hook)
+{
+	struct coil_hook *previous;
+
+	if (!list_take(&queue->first, hook, &previous))
+		return false;
+	if (queue->last == hook)
+		queue->last = previous;
+	return true;
+}
+
 bool ready_try_remove(struct coil_ready *ready, struct coil_hook *hook)
 {
-	return hook_queue_remove(&ready->turn, hook) || hook_queue_remove(&ready->next, hook);
+	struct coil_hook *previous;
+
+	return list_take(&ready->turn, hook, &previous) || hook_queue_remove(&ready->next, hook);
 }
 
 void ready_remove(struct coil_ready *ready, struct coil_hook *hook)

@@ -3,7 +3,7 @@
  * The ready queue: hooks in the order in which they became ready. It has two halves: @turn is what
  * the running turn still has to fire, @next is what became ready meanwhile and belongs to the next
  * turn. Singly linked with a tail: a doubly linked list costs a chain of dependent stores at each
- * switch.
+ * switch. Nothing is appended to @turn, so it has no tail: a turn opens by moving one word.
  */
 #ifndef COIL_FUTURE_READY_H
 #define COIL_FUTURE_READY_H
@@ -20,7 +20,7 @@ struct hook_queue {
 };
 
 struct coil_ready {
-	struct hook_queue turn;
+	struct coil_hook *turn; /* the first one of a list that ends with NULL */
 	struct hook_queue next;
 };
 
@@ -57,7 +57,7 @@ static inline void ready_push(struct coil_ready *ready, struct coil_hook *hook)
 
 static inline bool ready_is_empty(const struct coil_ready *ready)
 {
-	return !ready->turn.first && !ready->next.first;
+	return !ready->turn && !ready->next.first;
 }
 
 /* Takes @hook out of the ready queue; false if it is not there. O(n). */

@@ -66,7 +66,7 @@ static int64_t time_to_sleep(struct coil_loop *loop, bool may_wait)
 /* Nothing may ask for an enter for a long while; the kernel is looked at nevertheless. */
 static bool enter_is_overdue(const struct coil_loop *loop)
 {
-	return loop->turns - loop->entered_turn >= LOOP_TURNS_PER_GLANCE * LOOP_GLANCES_PER_ENTER;
+	return loop->turns - loop->entered_turn >= LOOP_TURNS_PER_ENTER;
 }
 
 /* A batch that is all there is to wait for is waited for as a whole, if it is quick. */
@@ -137,7 +137,7 @@ struct coil_hook *loop_wait_for_next(struct coil_loop *loop)
 		if (loop->is_called || loop->broken || ask(loop, true) < 0)
 			return NULL;
 		loop_begin_turn(loop);
-	} while (!loop->ready.turn.first);
+	} while (!loop->ready.turn);
 	return loop_next(loop);
 }
 
@@ -271,7 +271,7 @@ void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_
 	count_allocations(loop, options->alloc);
 	loop->driver = driver;
 	loop_observe(loop, NULL);
-	loop->batch_left = LOOP_BATCH_MAX;
+	loop->hooks_bound = LOOP_BATCH_MAX;
 	seed_random(loop);
 	ring_init(&loop->ring, driver);
 	heap_init(&loop->timers, loop->alloc);
@@ -332,7 +332,7 @@ void loop_count(const struct coil_loop *loop, struct coil_stats *ret_stats)
 	const struct ring *ring = &loop->ring;
 
 	ret_stats->turns = loop->turns;
-	ret_stats->hooks = loop->hooks + LOOP_BATCH_MAX - loop->batch_left;
+	ret_stats->hooks = loop->hooks;
 	ret_stats->enters = ring->enters;
 	ret_stats->waits = ring->waits;
 	ret_stats->sqes = ring->pushed;

@@ -28,12 +28,12 @@
 struct coil_op;
 struct loop_observer;
 
-/* A look at the clock and the CQ after so many turns opened in place; a real enter after so many of
- * these. */
-#define LOOP_TURNS_PER_GLANCE 64
-#define LOOP_GLANCES_PER_ENTER 16
 /* Hooks fired between two looks at the kernel, at the most. */
 #define LOOP_BATCH_MAX 1024
+/* After so many a turn is not opened in place without a look at the clock and the CQ. */
+#define LOOP_HOOKS_PER_GLANCE 128
+/* A real enter after so many turns that did not need one. */
+#define LOOP_TURNS_PER_ENTER 1024
 
 /* Operations that found the SQ full, linked by the user_data word of their staged SQEs. */
 struct backlog {
@@ -70,7 +70,8 @@ struct inbox {
 
 struct coil_loop {
 	struct coil_ready ready;
-	uint32_t batch_left;
+	uint64_t hooks;			/* taken to be fired, ever */
+	uint64_t hooks_bound;		/* hooks, when a look at the kernel is overdue */
 	struct ring ring;
 	struct heap timers;
 	struct backlog operations;	/* not in the kernel yet */
@@ -93,7 +94,6 @@ struct coil_loop {
 	uint32_t started;		/* owner of what is started outside of any task */
 	uint64_t turns;
 	uint64_t entered_turn;		/* the turn of the last enter */
-	uint64_t hooks;
 	uint64_t backlogged;
 	uint64_t cancels_pushed;
 	uint64_t fallbacks;
@@ -180,16 +180,22 @@ static inline uint32_t loop_random_below(struct coil_loop *loop, uint32_t bound)
 	return (uint32_t)(((x * UINT64_C(2685821657736338717) >> 32) * bound) >> 32);
 }
 
-/* What became ready is the new turn's batch; what the last turn's bound left over comes first. */
-static inline void loop_begin_turn(struct coil_loop *loop)
+/* What became ready is the new turn's batch. */
+static inline void loop_take_batch(struct coil_loop *loop)
 {
 	loop->turns++;
-	loop->hooks += LOOP_BATCH_MAX - loop->batch_left;
-	loop->batch_left = LOOP_BATCH_MAX;
-	if (unlikely(loop->ready.turn.first != NULL))
-		return;
-	loop->ready.turn = loop->ready.next;
+	loop->ready.turn = loop->ready.next.first;
 	loop->ready.next.first = NULL;
+}
+
+/* The same after a look at the kernel; what the last turn's bound left over comes first. */
+static inline void loop_begin_turn(struct coil_loop *loop)
+{
+	loop->hooks_bound = loop->hooks + LOOP_BATCH_MAX;
+	if (likely(!loop->ready.turn))
+		loop_take_batch(loop);
+	else
+		loop->turns++;
 }
 
 /* What came in without an enter: completions, messages, deadlines. Runs nobody's code. */
@@ -206,9 +212,9 @@ static inline bool loop_open_turn(struct coil_loop *loop)
 {
 	if (unlikely(!loop->ready.next.first || ring_wants_enter(&loop->ring) ||
 		     loop->cancels.first || loop->operations.first ||
-		     loop->turns % LOOP_TURNS_PER_GLANCE == 0))
+		     loop->hooks_bound - loop->hooks <= LOOP_BATCH_MAX - LOOP_HOOKS_PER_GLANCE))
 		return loop_open_turn_slow(loop);
-	loop_begin_turn(loop);
+	loop_take_batch(loop);
 	return true;
 }
 
@@ -218,28 +224,26 @@ static inline bool loop_open_turn(struct coil_loop *loop)
  */
 static inline struct coil_hook *loop_next(struct coil_loop *loop)
 {
-	struct coil_hook *hook = loop->ready.turn.first;
+	struct coil_hook *hook = loop->ready.turn;
 
-	if (unlikely(!hook)) {
-		if (!loop_open_turn(loop))
+	if (!hook) {
+		if (unlikely(!loop_open_turn(loop)))
 			return NULL;
-		hook = loop->ready.turn.first;
+		hook = loop->ready.turn;
 	}
-	if (unlikely(loop->batch_left == 0))
+	if (unlikely(loop->hooks == loop->hooks_bound))
 		return NULL;
-	loop->batch_left--;
-	loop->ready.turn.first = hook->next;
+	loop->hooks++;
+	loop->ready.turn = hook->next;
 	return hook;
 }
 
 /* Puts a hook from loop_next back to the front. */
 static inline void loop_unnext(struct coil_loop *loop, struct coil_hook *hook)
 {
-	hook->next = loop->ready.turn.first;
-	if (!hook->next)
-		loop->ready.turn.last = hook;
-	loop->ready.turn.first = hook;
-	loop->batch_left++;
+	hook->next = loop->ready.turn;
+	loop->ready.turn = hook;
+	loop->hooks--;
 }
 
 /* The only way to ring_enter: what it finds lost stays lost, in loop->broken. */

@@ -46,11 +46,11 @@ bool simrun_timers_hold(struct simrun_timers *seen, const struct coil_loop *loop
 /* -- Progress ------------------------------------------------------------------------------------
  */
 
-static uint64_t count_hooks(const struct hook_queue *queue)
+static uint64_t count_hooks(const struct coil_hook *hook)
 {
 	uint64_t count = 0;
 
-	for (const struct coil_hook *hook = queue->first; hook; hook = hook->next)
+	for (; hook; hook = hook->next)
 		count++;
 	return count;
 }
@@ -61,15 +61,14 @@ static uint64_t count_hooks(const struct hook_queue *queue)
  */
 bool simrun_progress_holds(struct simrun_progress *seen, const struct coil_loop *loop)
 {
-	uint64_t fired = loop->hooks + LOOP_BATCH_MAX - loop->batch_left;
 	uint64_t wanted = seen->ready < LOOP_BATCH_MAX ? seen->ready : LOOP_BATCH_MAX;
-	int64_t since = (int64_t)(fired - seen->fired);
+	int64_t since = (int64_t)(loop->hooks - seen->fired);
 
 	/* The same turn enters once more, after EINTR or EBUSY. */
 	if (loop->turns != seen->turns)
 		seen->behind = since < (int64_t)wanted ? seen->behind + 1 : 0;
 	seen->turns = loop->turns;
-	seen->fired = fired;
-	seen->ready = count_hooks(&loop->ready.turn) + count_hooks(&loop->ready.next);
+	seen->fired = loop->hooks;
+	seen->ready = count_hooks(loop->ready.turn) + count_hooks(loop->ready.next.first);
 	return seen->behind < BEHIND_MAX;
 }

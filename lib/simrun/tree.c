@@ -15,12 +15,12 @@
  */
 
 /* Hooks of tasks in a queue of those that are ready. A ring in it would not end. */
-static uint32_t count_ready(const struct scheduler *s, const struct hook_queue *queue)
+static uint32_t count_ready(const struct scheduler *s, struct coil_hook *hook)
 {
 	uint32_t count = 0;
 	uint32_t steps = 0;
 
-	for (struct coil_hook *hook = queue->first; hook; hook = hook->next) {
+	for (; hook; hook = hook->next) {
 		check(++steps < 1u << 24);
 		if (!priority_is_task(s, hook))
 			continue;
@@ -69,8 +69,9 @@ static void check_tree(struct scheduler *s)
 			ready++;
 	}
 	check(alive == s->alive);
-	check(ready == count_ready(s, &s->loop.ready.turn) + count_ready(s, &s->loop.ready.next) +
-			       count_ready(s, &s->background.queue));
+	check(ready == count_ready(s, s->loop.ready.turn) +
+			       count_ready(s, s->loop.ready.next.first) +
+			       count_ready(s, s->background.queue.first));
 }
 
 /* -- What the kernel owes ------------------------------------------------------------------------

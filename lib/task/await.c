@@ -183,9 +183,12 @@ int coil_timer_start(struct coil_timer *timer, int64_t deadline)
 
 int coil_yield(void)
 {
-	struct coil_task *task = task_required(__func__);
+	struct scheduler *s = scheduler_required(__func__);
+	struct coil_task *task = s->current;
 
-	yield(task_scheduler(task), task);
+	if (unlikely(!task))
+		task_missing(__func__);
+	yield(s, task);
 	return unlikely(task->scope->effective) ? scope_reason_met(task) : 0;
 }
 

@@ -2,11 +2,6 @@
 /* Tasks in the background: their queue and its pump. See priority.h. */
 #include "task/priority.h"
 
-static uint64_t hooks_fired(const struct coil_loop *loop)
-{
-	return loop->hooks + LOOP_BATCH_MAX - loop->batch_left;
-}
-
 static void start_pump(struct scheduler *s)
 {
 	if (s->background.pump_is_ready)
@@ -20,7 +15,7 @@ static bool may_run(struct scheduler *s)
 {
 	struct coil_loop *loop = &s->loop;
 
-	if (hooks_fired(loop) - s->background.served >= BACKGROUND_SHARE)
+	if (loop->hooks - s->background.served >= BACKGROUND_SHARE)
 		return true;
 	if (ready_is_empty(&loop->ready))
 		loop_glance(loop);
@@ -30,7 +25,7 @@ static bool may_run(struct scheduler *s)
 /* Resuming is the last thing that it does: who runs next finds its way by itself. */
 static void run(struct scheduler *s, struct coil_hook *hook)
 {
-	s->background.served = hooks_fired(&s->loop);
+	s->background.served = s->loop.hooks;
 	s->fire(hook);
 }
 

@@ -13,7 +13,7 @@ static const struct coil_future_ops ops = { "test", NULL };
 static void set_up(uint32_t count)
 {
 	notes_init();
-	ready = (struct coil_ready){ .turn.first = NULL };
+	ready = (struct coil_ready){ .turn = NULL };
 	countdown_init(&countdown, &ready, &ops, count);
 	for (uint32_t i = 0; i < count; i++) {
 		future_init(&children[i], &ready, &ops);

@@ -23,7 +23,7 @@ static const struct coil_future_ops not_cancellable = { "test", NULL };
 static void set_up(int waiters)
 {
 	notes_init();
-	ready = (struct coil_ready){ .turn.first = NULL };
+	ready = (struct coil_ready){ .turn = NULL };
 	future_init(&future, &ready, &cancellable);
 	for (int id = 1; id <= waiters; id++)
 		future_add_waiter(&future, note(id));
@@ -49,7 +49,7 @@ TEST(future, resolve_moves_waiters_in_order)
 		EXPECT_EQ(coil_future_result(&future), 42);
 		EXPECT_EQ(coil_future_result(&future), 42);
 		EXPECT(!future.waiters);
-		EXPECT(!ready.turn.first);
+		EXPECT(!ready.turn);
 		EXPECT_EQ(fire_all(&ready.next), orders[waiters]);
 	}
 }
@@ -111,7 +111,7 @@ TEST(future, then_on_a_resolved_one_fires_in_the_next_turn)
 	future_resolve(&future, 0);
 	coil_future_then(&future, note(1));
 	EXPECT_EQ(fired, 0);
-	EXPECT(!ready.turn.first);
+	EXPECT(!ready.turn);
 	EXPECT_EQ(fire_all(&ready.next), 1);
 }
 

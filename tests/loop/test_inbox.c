@@ -131,8 +131,8 @@ TEST(inbox, messages_are_taken_during_turns_in_place)
 
 	rig_open(8, 16);
 	inbox_post(&rig_loop, &note.hook);
-	rig_loop.turns = LOOP_TURNS_PER_GLANCE - 1;
-	rig_loop.entered_turn = rig_loop.turns;
+	rig_loop.hooks = LOOP_HOOKS_PER_GLANCE - 1;
+	rig_loop.hooks_bound = LOOP_BATCH_MAX;
 	busy[0] = note_new(1);
 	ready_push(&rig_loop.ready, &busy[0].hook);
 	EXPECT(loop_next(&rig_loop) == &busy[0].hook);

@@ -85,7 +85,7 @@ static unsigned looks_until_broken(struct coil_loop *loop, uint64_t fired)
 
 static struct coil_loop with_ready(struct coil_hook *hooks, unsigned count)
 {
-	struct coil_loop loop = {.batch_left = LOOP_BATCH_MAX};
+	struct coil_loop loop = {.hooks_bound = LOOP_BATCH_MAX};
 
 	for (unsigned i = 0; i < count; i++)
 		ready_push(&loop.ready, &hooks[i]);
