@@ -9,28 +9,11 @@
 #include "loop/timers.h"
 #include "task/scope.h"
 
-/* Parks on @future until it is resolved, or until a cancel has detached the task from it. */
-/*
- * Inline, as is the switch inside: a call around a switch ends in a return that the processor
- * predicts badly.
- */
-static inline __attribute__((always_inline)) void
-wait_for(struct scheduler *s, struct coil_task *task, struct coil_future *future)
-{
-	task->awaits = future;
-	future_add_waiter(future, &task->hook);
-	do {
-		task_park(s, task);
-	} while (unlikely(future_is_pending(future) && task->awaits == future));
-	task->awaits = NULL;
-	task->budget = TASK_BUDGET;
-}
-
 void task_wait_to_the_end(struct scheduler *s, struct coil_task *task, struct coil_future *future)
 {
 	task->flags |= TASK_ASKED;
 	while (future_is_pending(future))
-		wait_for(s, task, future);
+		task_wait_for(s, task, future);
 	task->flags &= ~(uint32_t)TASK_ASKED;
 }
 
@@ -70,7 +53,7 @@ void task_meet_cancel(struct coil_task *task)
 }
 
 /* After a wait during which the task was asked to stop: what does the await return? */
-static int asked_result(struct coil_task *task, const struct coil_future *future)
+rarely int await_asked_result(struct coil_task *task, const struct coil_future *future)
 {
 	task->flags &= ~(uint32_t)TASK_ASKED;
 	if (future_is_resolved(future) && !result_is_cancel(future->result))
@@ -80,42 +63,26 @@ static int asked_result(struct coil_task *task, const struct coil_future *future
 
 /* The scope is cancelled and the target pending: ask it to finish, wait for that, and let a turn
  * pass in any case. */
-static int await_cancelled(struct scheduler *s, struct coil_task *task, struct coil_future *future)
+rarely int await_cancelled(struct scheduler *s, struct coil_task *task,
+			   struct coil_future *future)
 {
 	task->flags |= TASK_ASKED;
 	if (!future_cancel(future) || !future_is_pending(future))
 		task_yield(s, task);
 	else
-		wait_for(s, task, future);
-	return asked_result(task, future);
-}
-
-static inline __attribute__((always_inline)) int await(struct scheduler *s, struct coil_task *task,
-							struct coil_future *future)
-{
-	if (future_is_resolved(future)) {
-		int result = future->result; /* its owner may free it while others run */
-
-		task_pay(s, task);
-		return result;
-	}
-	if (unlikely(task->scope->effective))
-		return await_cancelled(s, task, future);
-	wait_for(s, task, future);
-	if (unlikely(task->flags & TASK_ASKED))
-		return asked_result(task, future);
-	return future->result;
+		task_wait_for(s, task, future);
+	return await_asked_result(task, future);
 }
 
 int task_await(struct scheduler *s, struct coil_task *task, struct coil_future *future)
 {
-	return await(s, task, future);
+	return task_await_here(s, task, future);
 }
 
 int future_await(struct coil_future *future)
 {
-	struct coil_task *task = task_required("coil_await");
-	struct scheduler *s = task_scheduler(task);
+	struct scheduler *s = scheduler_required("coil_await");
+	struct coil_task *task = task_running(s, "coil_await");
 
 	check_use(future->state != FUTURE_IDLE, "this future was never started");
 	check_use(future->ready == &s->loop.ready,
@@ -144,15 +111,15 @@ static int refuse_op(struct scheduler *s, struct coil_task *task, struct coil_op
 
 int op_await(struct coil_op *op)
 {
-	struct coil_task *task = task_required("coil_op_await");
-	struct scheduler *s = task_scheduler(task);
+	struct scheduler *s = scheduler_required("coil_op_await");
+	struct coil_task *task = task_running(s, "coil_op_await");
 
 	if (unlikely(op->state != OP_IDLE))
 		return future_await(&op->future);
 	if (unlikely(task->scope->effective))
 		return refuse_op(s, task, op);
 	op_start(&s->loop, op, NULL);
-	return await(s, task, &op->future);
+	return task_await_here(s, task, &op->future);
 }
 
 int coil_op_await(struct coil_op *op)
@@ -184,10 +151,8 @@ int coil_timer_start(struct coil_timer *timer, int64_t deadline)
 int coil_yield(void)
 {
 	struct scheduler *s = scheduler_required(__func__);
-	struct coil_task *task = s->current;
+	struct coil_task *task = task_running(s, __func__);
 
-	if (unlikely(!task))
-		task_missing(__func__);
 	yield(s, task);
 	return unlikely(task->scope->effective) ? scope_reason_met(task) : 0;
 }

@@ -40,6 +40,45 @@ static inline void task_pay(struct scheduler *s, struct coil_task *task)
 		task_budget_spent(s, task);
 }
 
+/*
+ * Parks on @future until it is resolved, or until a cancel has detached the task from it. In line,
+ * as is the switch inside: a call around a switch ends in a return, and the processor predicts it
+ * wrongly where the task that ran before sleeps at another depth.
+ */
+static inline __attribute__((always_inline)) void
+task_wait_for(struct scheduler *s, struct coil_task *task, struct coil_future *future)
+{
+	task->awaits = future;
+	future_add_waiter(future, &task->hook);
+	do {
+		task_park(s, task);
+	} while (unlikely(future_is_pending(future) && task->awaits == future));
+	task->awaits = NULL;
+	task->budget = TASK_BUDGET;
+}
+
+/* The rare halves of task_await. */
+int await_asked_result(struct coil_task *task, const struct coil_future *future);
+int await_cancelled(struct scheduler *s, struct coil_task *task, struct coil_future *future);
+
+/* task_await in line, for the waits that tasks meet most often. */
+static inline __attribute__((always_inline)) int
+task_await_here(struct scheduler *s, struct coil_task *task, struct coil_future *future)
+{
+	if (future_is_resolved(future)) {
+		int result = future->result; /* its owner may free it while others run */
+
+		task_pay(s, task);
+		return result;
+	}
+	if (unlikely(task->scope->effective))
+		return await_cancelled(s, task, future);
+	task_wait_for(s, task, future);
+	if (unlikely(task->flags & TASK_ASKED))
+		return await_asked_result(task, future);
+	return future->result;
+}
+
 /* Makes a task that waits meet its scope's cancellation. Called when that has changed. */
 void task_meet_cancel(struct coil_task *task);
 

@@ -32,12 +32,11 @@ static void slot_wait_cancel(struct coil_future *future)
 
 static const struct coil_future_ops slot_wait_ops = { "group limit", slot_wait_cancel };
 
-int group_take_slot(struct scheduler *s, struct coil_group *group)
+int group_take_slot_slow(struct scheduler *s, struct coil_group *group)
 {
 	struct slot_wait wait;
 
-	if (likely(!group->limit ||
-		   (group->alive < group->limit && list_is_empty(&group->waiting)))) {
+	if (group->alive < group->limit && list_is_empty(&group->waiting)) {
 		group->alive++;
 		return 0;
 	}
@@ -50,7 +49,7 @@ int group_take_slot(struct scheduler *s, struct coil_group *group)
 
 /* The slot goes to who has waited longest, unless a lowered limit takes it away; or it is free, and
  * who closes the group may be waiting for the last one. */
-void group_give_slot(struct coil_group *group)
+void group_give_slot_slow(struct coil_group *group)
 {
 	bool is_kept = !group->limit || group->alive <= group->limit;
 	struct coil_list *next = is_kept ? list_pop_front(&group->waiting) : NULL;
@@ -102,7 +101,7 @@ static bool answer_handshake(struct coil_task *child, int result)
 	return true;
 }
 
-void group_note_end(struct scheduler *s, struct coil_task *child, int result)
+void group_note_end_slow(struct scheduler *s, struct coil_task *child, int result)
 {
 	bool is_told = answer_handshake(child, result);
 
@@ -142,11 +141,6 @@ void group_init_root(struct scheduler *s)
 {
 	group_init(&s->root, COIL_GROUP_SUPERVISE);
 	scope_init(&s->root.scope, NULL, NULL, SCOPE_GROUP);
-}
-
-struct coil_group *group_default(struct scheduler *s)
-{
-	return s->current && s->current->groups ? s->current->groups : &s->root;
 }
 
 void group_check_open(const struct coil_group *group, const char *function)

@@ -21,15 +21,39 @@ struct handshake {
 void group_init_root(struct scheduler *s);
 
 /* The innermost group that the calling task has open, or the root. */
-struct coil_group *group_default(struct scheduler *s);
+static inline struct coil_group *group_default(struct scheduler *s)
+{
+	return s->current && s->current->groups ? s->current->groups : &s->root;
+}
+
+int group_take_slot_slow(struct scheduler *s, struct coil_group *group);
+void group_give_slot_slow(struct coil_group *group);
+void group_note_end_slow(struct scheduler *s, struct coil_task *child, int result);
 
 /* Waits for room under the group's limit. 0, or the reason of a cancelled scope. Needs a task if it
  * has to wait. */
-int group_take_slot(struct scheduler *s, struct coil_group *group);
-void group_give_slot(struct coil_group *group);
+static inline int group_take_slot(struct scheduler *s, struct coil_group *group)
+{
+	if (unlikely(group->limit))
+		return group_take_slot_slow(s, group);
+	group->alive++;
+	return 0;
+}
+
+static inline void group_give_slot(struct coil_group *group)
+{
+	if (unlikely(group->limit || group->alive <= 1 || !list_is_empty(&group->waiting)))
+		group_give_slot_slow(group);
+	else
+		group->alive--;
+}
 
 /* @child has ended with @result: its failure is recorded, its handshake answered. Not its slot. */
-void group_note_end(struct scheduler *s, struct coil_task *child, int result);
+static inline void group_note_end(struct scheduler *s, struct coil_task *child, int result)
+{
+	if (unlikely(result < 0 || child->handshake))
+		group_note_end_slow(s, child, result);
+}
 
 /* Frees what is left in @group after its tasks have ended. */
 void group_free_ended(struct scheduler *s, struct coil_group *group);

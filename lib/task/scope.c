@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "loop/timers.h"
 #include "task/audit.h"
 #include "task/await.h"
 
@@ -35,18 +34,10 @@ static int32_t effective_reason(const struct coil_scope *scope, const struct coi
 	}
 }
 
-static void refresh_one(struct coil_scope *scope)
-{
-	const struct coil_scope *parent = scope->parent;
-	bool sees_parent = parent && !(scope->flags & SCOPE_SHIELD);
-
-	scope->effective = sees_parent && parent->effective ? parent->effective : scope->reason;
-}
-
 /* Brings @base, and all that its task has opened inside of it, up to date. */
 static void refresh_inwards(struct coil_scope *base, struct coil_task *task)
 {
-	refresh_one(base);
+	scope_refresh(base);
 	if (!task)
 		return;
 	for (struct coil_scope *scope = task->scope; scope != base; scope = scope->parent)
@@ -198,24 +189,6 @@ static void deadline_passed(struct coil_hook *hook)
 
 	scope->expired.fire = NULL;
 	scope_cancel(scheduler_of(loop_current), scope, -ETIME, "its deadline passed");
-}
-
-void scope_init(struct coil_scope *scope, struct coil_scope *parent, struct coil_task *task,
-		uint16_t flags)
-{
-	scope->parent = parent;
-	scope->task = task;
-	scope->expired.fire = NULL;
-	alarm_init(&scope->alarm, ALARM_HOOK);
-	scope->next_cancelled = NULL;
-	scope->text = NULL;
-	scope->reason = 0;
-	scope->requests = 0;
-	scope->canceller = 0;
-	scope->flags = (uint16_t)(flags | SCOPE_OPEN);
-	scope->check_word = SCOPE_CHECK_WORD;
-	scope->started = task ? task->started : 0;
-	refresh_one(scope);
 }
 
 void scope_enter(struct coil_scope *scope, struct coil_task *task, uint16_t flags)

@@ -11,6 +11,7 @@
 #ifndef COIL_TASK_SCOPE_H
 #define COIL_TASK_SCOPE_H
 
+#include "loop/timers.h"
 #include "task/task.h"
 
 enum scope_flag {
@@ -24,8 +25,32 @@ enum scope_flag {
 
 #define SCOPE_CHECK_WORD 0x5c0e
 
-void scope_init(struct coil_scope *scope, struct coil_scope *parent, struct coil_task *task,
-		uint16_t flags);
+/* Brings a scope's effective reason up to date with its own and its parent's. */
+static inline void scope_refresh(struct coil_scope *scope)
+{
+	const struct coil_scope *parent = scope->parent;
+	bool sees_parent = parent && !(scope->flags & SCOPE_SHIELD);
+
+	scope->effective = sees_parent && parent->effective ? parent->effective : scope->reason;
+}
+
+static inline void scope_init(struct coil_scope *scope, struct coil_scope *parent,
+			      struct coil_task *task, uint16_t flags)
+{
+	scope->parent = parent;
+	scope->task = task;
+	scope->expired.fire = NULL;
+	alarm_init(&scope->alarm, ALARM_HOOK);
+	scope->next_cancelled = NULL;
+	scope->text = NULL;
+	scope->reason = 0;
+	scope->requests = 0;
+	scope->canceller = 0;
+	scope->flags = (uint16_t)(flags | SCOPE_OPEN);
+	scope->check_word = SCOPE_CHECK_WORD;
+	scope->started = task ? task->started : 0;
+	scope_refresh(scope);
+}
 
 /* Makes @scope the innermost one of @task; @task is NULL for the root. */
 void scope_enter(struct coil_scope *scope, struct coil_task *task, uint16_t flags);

@@ -234,7 +234,9 @@ static void run_at_once(struct scheduler *s, struct coil_task *self, struct coil
 	priority_choose_hook(self);
 }
 
-struct coil_task *task_new(struct scheduler *s, const struct task_spec *spec)
+/* Inline where tasks are spawned most often: @spec need not exist in memory there. */
+static inline __attribute__((always_inline)) struct coil_task *
+task_make(struct scheduler *s, const struct task_spec *spec)
 {
 	const struct coil_task_options *options = spec->options;
 	struct coil_task *parent = s->current;
@@ -268,17 +270,28 @@ struct coil_task *task_new(struct scheduler *s, const struct task_spec *spec)
 	return task;
 }
 
-static struct coil_task *spawn(struct scheduler *s, struct task_spec *spec)
+struct coil_task *task_new(struct scheduler *s, const struct task_spec *spec)
+{
+	return task_make(s, spec);
+}
+
+static inline __attribute__((always_inline)) struct coil_task *spawn_here(struct scheduler *s,
+									  struct task_spec *spec)
 {
 	struct coil_task *task;
 
 	spec->has_handle = true;
 	if (unlikely(group_take_slot(s, spec->group) < 0))
 		return NULL;
-	task = task_new(s, spec);
+	task = task_make(s, spec);
 	if (unlikely(!task))
 		group_give_slot(spec->group);
 	return task;
+}
+
+static struct coil_task *spawn(struct scheduler *s, struct task_spec *spec)
+{
+	return spawn_here(s, spec);
 }
 
 struct coil_task *coil_spawn_at(const char *place, int (*entry)(void *arg), void *arg)
@@ -288,7 +301,7 @@ struct coil_task *coil_spawn_at(const char *place, int (*entry)(void *arg), void
 		.group = group_default(s), .entry = entry, .arg = arg, .place = place
 	};
 
-	return spawn(s, &spec);
+	return spawn_here(s, &spec);
 }
 
 struct coil_task *(coil_spawn)(int (*entry)(void *arg), void *arg)
@@ -444,7 +457,8 @@ bool task_closes_a_ring(const struct coil_task *self, struct coil_future *future
 	return false;
 }
 
-static int join_pending(struct scheduler *s, struct coil_task *self, struct coil_task *task)
+static inline __attribute__((always_inline)) int
+join_pending(struct scheduler *s, struct coil_task *self, struct coil_task *task)
 {
 	int was_asked = self->scope->effective;
 	int rc;
@@ -452,7 +466,7 @@ static int join_pending(struct scheduler *s, struct coil_task *self, struct coil
 	if (task_closes_a_ring(self, &task->future))
 		return -EDEADLK;
 	task->flags |= TASK_JOINED;
-	rc = task_await(s, self, &task->future);
+	rc = task_await_here(s, self, &task->future);
 	/* A child that ended with the reason that it was cancelled with says nothing of its own. */
 	if ((was_asked || self->scope->effective) && rc < 0 && rc == task->own.effective)
 		rc = scope_reason_met(self);
@@ -461,8 +475,8 @@ static int join_pending(struct scheduler *s, struct coil_task *self, struct coil
 
 int coil_join(struct coil_task *task)
 {
-	struct coil_task *self = task_required(__func__);
-	struct scheduler *s = task_scheduler(self);
+	struct scheduler *s = scheduler_required(__func__);
+	struct coil_task *self = task_running(s, __func__);
 	bool has_waited;
 	int rc;
 

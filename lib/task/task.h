@@ -157,19 +157,32 @@ static inline struct scheduler *scheduler_required(const char *function)
 	return scheduler_of(loop_required(function));
 }
 
-/* The calling task; outside of one the program stops, with words. */
-static inline struct coil_task *task_required(const char *function)
+/* The task of @s that runs; outside of one the program stops, with words. */
+static inline struct coil_task *task_running(const struct scheduler *s, const char *function)
 {
-	struct coil_task *task = scheduler_required(function)->current;
+	struct coil_task *task = s->current;
 
 	if (unlikely(!task))
 		task_missing(function);
 	return task;
 }
 
+/* The calling task. Who needs its scheduler, too, asks for that first: then one need not wait for
+ * the other. */
+static inline struct coil_task *task_required(const char *function)
+{
+	return task_running(scheduler_required(function), function);
+}
+
 static inline struct scheduler *task_scheduler(const struct coil_task *task)
 {
 	return scheduler_of(container_of(task->future.ready, struct coil_loop, ready));
+}
+
+/* The same of the task that runs, by way of the thread: a load that waits for no other. */
+static inline struct scheduler *scheduler_here(void)
+{
+	return scheduler_of(loop_current);
 }
 
 enum task_state task_state(const struct coil_task *task);
