@@ -91,17 +91,20 @@ static inline int handover_begin(struct coil_task *task)
 /* The end of what need not wait, with @rc in hand: the fairness budget is paid. */
 static inline int handover_end(struct coil_task *task, int rc)
 {
-	task_pay(task_scheduler(task), task);
+	task_pay(scheduler_here(), task);
 	return rc;
 }
 
-/* Suspends @task in @line until it is settled. The scope was asked before. */
-static inline int handover_await(struct coil_task *task, struct coil_list *line,
-				 struct task_handover *wait, const struct coil_future_ops *ops)
+/* Suspends @task, which runs, in @line until it is settled. The scope was asked before. */
+static inline __attribute__((always_inline)) int
+handover_await(struct coil_task *task, struct coil_list *line, struct task_handover *wait,
+	       const struct coil_future_ops *ops)
 {
-	future_init(&wait->future, task->future.ready, ops);
+	struct scheduler *s = scheduler_here();
+
+	future_init(&wait->future, &s->loop.ready, ops);
 	list_push_back(line, &wait->handover.node);
-	return task_await(task_scheduler(task), task, &wait->future);
+	return task_await_here(s, task, &wait->future);
 }
 
 /* Fills the caller's struct as far as it has room. 0 or -EINVAL. */

@@ -45,31 +45,6 @@ void waiters_deinit(struct coil_waiters *waiters, const char *function)
 	waiters->loop = no_loop;
 }
 
-void waiter_init(struct coil_waiter *waiter, struct coil_task *task,
-		 const struct waiters_kind *kind)
-{
-	future_init(&waiter->future, &task_scheduler(task)->loop.ready, &kind->future);
-	waiter->queue = NULL;
-	waiter->task = task;
-	waiter->result = 0;
-	waiter->want = 0;
-}
-
-void waiters_push(struct coil_waiters *waiters, struct coil_waiter *waiter)
-{
-	check(waiter->queue == NULL);
-	waiter->queue = waiters;
-	waiter->next = NULL;
-	waiter->prev = waiters->last;
-	if (waiters->last)
-		waiters->last->next = waiter;
-	else
-		waiters->first = waiter;
-	waiters->last = waiter;
-	waiters->count++;
-	waiters->waits++;
-}
-
 void waiters_remove(struct coil_waiter *waiter)
 {
 	struct coil_waiters *waiters = waiter->queue;
@@ -107,11 +82,7 @@ int waiter_await(struct coil_waiter *waiter)
 int waiters_await(struct coil_waiters *waiters, struct coil_task *task,
 		  const struct waiters_kind *kind)
 {
-	struct coil_waiter waiter;
-
-	waiter_init(&waiter, task, kind);
-	waiters_push(waiters, &waiter);
-	return waiter_await(&waiter);
+	return waiters_await_here(waiters, task, kind);
 }
 
 int stats_copy(void *ret_stats, const void *stats, size_t bytes)

@@ -101,10 +101,31 @@ static inline int waiters_end(struct coil_task *task, int rc)
 /* Nobody may wait for it. After this the object is not to be used. */
 void waiters_deinit(struct coil_waiters *waiters, const char *function);
 
-void waiter_init(struct coil_waiter *waiter, struct coil_task *task,
-		 const struct waiters_kind *kind);
+static inline void waiter_init(struct coil_waiter *waiter, struct coil_task *task,
+			       const struct waiters_kind *kind)
+{
+	future_init(&waiter->future, task->future.ready, &kind->future);
+	waiter->queue = NULL;
+	waiter->task = task;
+	waiter->result = 0;
+	waiter->want = 0;
+}
 
-void waiters_push(struct coil_waiters *waiters, struct coil_waiter *waiter);
+static inline void waiters_push(struct coil_waiters *waiters, struct coil_waiter *waiter)
+{
+	check(waiter->queue == NULL);
+	waiter->queue = waiters;
+	waiter->next = NULL;
+	waiter->prev = waiters->last;
+	if (waiters->last)
+		waiters->last->next = waiter;
+	else
+		waiters->first = waiter;
+	waiters->last = waiter;
+	waiters->count++;
+	waiters->waits++;
+}
+
 void waiters_remove(struct coil_waiter *waiter);
 
 /* Takes @waiter, which got what it waited for, out of its queue; its wait returns @result, >= 0 or
@@ -120,7 +141,18 @@ void waiters_wake_all(struct coil_waiters *waiters, int32_t result);
 /* Suspends until @waiter, in a queue, is woken or cancelled. */
 int waiter_await(struct coil_waiter *waiter);
 
-/* All of it, for kinds that need no more. */
+/* All of it, for kinds that need no more; in line for those that are met most often. */
+static inline __attribute__((always_inline)) int
+waiters_await_here(struct coil_waiters *waiters, struct coil_task *task,
+		   const struct waiters_kind *kind)
+{
+	struct coil_waiter waiter;
+
+	waiter_init(&waiter, task, kind);
+	waiters_push(waiters, &waiter);
+	return task_await_here(scheduler_here(), task, &waiter.future);
+}
+
 int waiters_await(struct coil_waiters *waiters, struct coil_task *task,
 		  const struct waiters_kind *kind);
 
