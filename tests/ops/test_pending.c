@@ -169,13 +169,13 @@ static void run_rows(const struct row *first, size_t count, const char *mask)
 
 TEST(ops_pending, cancel_and_deadline_end_what_waits)
 {
-	RUN(rows, NULL);
+	RUN(rows, "");
 }
 
 TEST(ops_pending, cancel_and_deadline_end_the_newer_ones)
 {
-	RUN(polled_rows, NULL);
-	RUN(new_rows, NULL);
+	RUN(polled_rows, "");
+	RUN(new_rows, "");
 }
 
 TEST(ops_pending, cancel_and_deadline_end_fallbacks_by_poll)
@@ -203,7 +203,7 @@ static int read_nonblock(void *world)
 	struct world *w = world;
 	struct coil_task *task;
 
-	fcntl(w->empty[0], F_SETFL, O_NONBLOCK);
+	world_calls()->fcntl(w->empty[0], F_SETFL, O_NONBLOCK);
 	task = coil_spawn(write_later, w);
 	EXPECT_EQ(coil_read(w->empty[0], w->buf, 8), 1);
 	return coil_join(task);
@@ -211,7 +211,7 @@ static int read_nonblock(void *world)
 
 TEST(ops_pending, a_read_waits_on_a_nonblocking_pipe)
 {
-	EXPECT_EQ(world_run(NULL, false, read_nonblock), 1);
+	EXPECT_EQ(world_run("", false, read_nonblock), 1);
 }
 
 /* A link timeout ends its step of a chain, and the steps behind it do not start. */
@@ -233,6 +233,6 @@ static int time_out_chain(void *world)
 
 TEST(ops_pending, a_link_timeout_bounds_a_step)
 {
-	EXPECT_EQ(world_run(NULL, false, time_out_chain), 0);
+	EXPECT_EQ(world_run("", false, time_out_chain), 0);
 	EXPECT_EQ(world_run("op:link_timeout", false, time_out_chain), 0);
 }

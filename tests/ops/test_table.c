@@ -71,12 +71,12 @@ static int wanted;
 static void expect_result(int result)
 {
 	if (result >= 0 && wanted == AN_FD)
-		close(result);
+		coil_close(result);
 	else if (result != wanted)
 		test_fail_values(__FILE__, __LINE__, current->name, result, wanted);
 	for (int i = 0; i < 2; i++) {
 		if (made[i] >= 0)
-			close(made[i]);
+			coil_close(made[i]);
 		made[i] = -1;
 	}
 }
@@ -158,27 +158,27 @@ static void run_rows(const struct row *rows, size_t count, const char *mask, int
 
 TEST(ops_table, files)
 {
-	RUN(file_rows, NULL, 0);
+	RUN(file_rows, "", 0);
 }
 
 TEST(ops_table, paths)
 {
-	RUN(path_rows, NULL, 0);
+	RUN(path_rows, "", 0);
 }
 
 TEST(ops_table, sockets)
 {
-	RUN(socket_rows, NULL, 0);
+	RUN(socket_rows, "", 0);
 }
 
 TEST(ops_table, waits)
 {
-	RUN(wait_rows, NULL, 0);
+	RUN(wait_rows, "", 0);
 }
 
 TEST(ops_table, futexes)
 {
-	RUN(futex_rows, NULL, 0);
+	RUN(futex_rows, "", 0);
 }
 
 TEST(ops_table, files_by_fallback)

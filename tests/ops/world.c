@@ -1,60 +1,84 @@
 /* SPDX-License-Identifier: MIT */
 #include "ops/world.h"
 
+#include "loop/loop.h"
 #include "support/test.h"
 
 #include <coil.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+bool world_is_simulated(void)
+{
+	return getenv("COIL_TEST_SIM") != NULL;
+}
+
+const struct driver_calls *world_calls(void)
+{
+	return loop_current->driver->ops->calls;
+}
+
+/* What the world is made of has to be there: a failure is the test's. */
+static int must(int rc)
+{
+	EXPECT_GE(rc, 0);
+	return rc;
+}
+
 static void write_all(int fd, const char *text)
 {
-	ASSERT_EQ(write(fd, text, strlen(text)), strlen(text));
+	EXPECT_EQ(coil_write(fd, text, strlen(text)), strlen(text));
+}
+
+static int open_in(const struct world *w, const char *name, int flags)
+{
+	return must(coil_openat(w->dirfd, name, flags | O_CLOEXEC, 0600));
 }
 
 static void open_files(struct world *w)
 {
-	int other;
-
-	snprintf(w->dir, sizeof w->dir, "/tmp/coil-ops-XXXXXX");
-	ASSERT(mkdtemp(w->dir) != NULL);
-	w->dirfd = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ASSERT(w->dirfd >= 0);
-	w->file = openat(w->dirfd, "file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	ASSERT(w->file >= 0);
-	write_all(w->file, "0123456789");
-	ASSERT_EQ(lseek(w->file, 0, SEEK_SET), 0);
-	other = openat(w->dirfd, "other", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	ASSERT(other >= 0);
-	close(other);
-	ASSERT_EQ(mkdirat(w->dirfd, "sub", 0700), 0);
+	snprintf(w->dir, sizeof w->dir, "/tmp/coil-ops-%d", (int)getpid());
+	must(coil_mkdirat(AT_FDCWD, w->dir, 0700));
+	w->dirfd = must(coil_openat(AT_FDCWD, w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0));
+	w->file = open_in(w, "file", O_RDWR | O_CREAT);
+	EXPECT_EQ(coil_pwrite(w->file, "0123456789", 10, 0), 10);
+	coil_close(open_in(w, "other", O_RDWR | O_CREAT));
+	must(coil_mkdirat(w->dirfd, "sub", 0700));
+	w->spare = open_in(w, "file", O_RDONLY);
 	w->page = mmap(NULL, WORLD_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		       0);
-	ASSERT(w->page != MAP_FAILED);
+	EXPECT(w->page != MAP_FAILED);
+}
+
+static void open_pair(int fds[2])
+{
+	if (coil_sim_active())
+		must(coil_sim_socketpair(SOCK_STREAM, fds));
+	else
+		must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
 }
 
 static void open_pipes(struct world *w)
 {
 	int fds[2];
 
-	ASSERT_EQ(pipe2(w->empty, O_CLOEXEC), 0);
-	ASSERT_EQ(pipe2(w->filled, O_CLOEXEC), 0);
+	must(coil_pipe(w->empty, O_CLOEXEC));
+	must(coil_pipe(w->filled, O_CLOEXEC));
 	write_all(w->filled[1], "hello");
-	ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
-	close(fds[0]);
+	must(coil_pipe(fds, O_CLOEXEC));
+	coil_close(fds[0]);
 	w->broken = fds[1];
-	w->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->pair), 0);
-	ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->ready), 0);
+	open_pair(w->pair);
+	open_pair(w->ready);
 	write_all(w->ready[1], "hello");
 }
 
@@ -62,34 +86,22 @@ static void open_pipes(struct world *w)
 static int open_bound(int type, struct sockaddr_in *ret_address)
 {
 	socklen_t bytes = sizeof *ret_address;
-	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	int fd = must(coil_socket(AF_INET, type | SOCK_CLOEXEC, 0));
 
-	ASSERT(fd >= 0);
 	memset(ret_address, 0, sizeof *ret_address);
 	ret_address->sin_family = AF_INET;
 	ret_address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ASSERT_EQ(bind(fd, (struct sockaddr *)ret_address, bytes), 0);
-	ASSERT_EQ(getsockname(fd, (struct sockaddr *)ret_address, &bytes), 0);
+	must(coil_bind(fd, (struct sockaddr *)ret_address, bytes));
+	must(world_calls()->getsockname(fd, (struct sockaddr *)ret_address, &bytes));
 	return fd;
 }
 
-static int open_client(const struct sockaddr_in *address, int flags)
+static int open_client(const struct sockaddr_in *address)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	int fd = must(coil_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
-	ASSERT(fd >= 0);
-	if (connect(fd, (const struct sockaddr *)address, sizeof *address) < 0)
-		ASSERT(flags & SOCK_NONBLOCK);
+	must(coil_connect(fd, (const struct sockaddr *)address, sizeof *address));
 	return fd;
-}
-
-/* With a backlog of 0 one connection is queued; those after it stay in the handshake. */
-static void open_full_listener(struct world *w)
-{
-	w->full_listener = open_bound(SOCK_STREAM, &w->full_address);
-	ASSERT_EQ(listen(w->full_listener, 0), 0);
-	for (int i = 0; i < 4; i++)
-		w->fillers[i] = open_client(&w->full_address, SOCK_NONBLOCK);
 }
 
 static void open_sockets(struct world *w)
@@ -98,49 +110,71 @@ static void open_sockets(struct world *w)
 	int closed;
 
 	w->listener = open_bound(SOCK_STREAM, &w->tcp_address);
-	ASSERT_EQ(listen(w->listener, 8), 0);
-	w->tcp[0] = open_client(&w->tcp_address, 0);
-	w->tcp[1] = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC);
-	ASSERT(w->tcp[1] >= 0);
-	w->fds[0] = open_client(&w->tcp_address, 0);
+	must(coil_listen(w->listener, 8));
+	w->tcp[0] = open_client(&w->tcp_address);
+	w->tcp[1] = must(coil_accept4(w->listener, NULL, NULL, SOCK_CLOEXEC));
+	w->fds[0] = open_client(&w->tcp_address);
 	w->idle_listener = open_bound(SOCK_STREAM, &ignored);
-	ASSERT_EQ(listen(w->idle_listener, 8), 0);
-	open_full_listener(w);
-	w->fresh = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ASSERT(w->fresh >= 0);
+	must(coil_listen(w->idle_listener, 8));
+	/* With a backlog of 0 one connection is queued; those after it stay in the handshake. */
+	w->full_listener = open_bound(SOCK_STREAM, &w->full_address);
+	must(coil_listen(w->full_listener, 0));
+	w->filler = open_client(&w->full_address);
+	w->fresh = must(coil_socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	w->bound = open_bound(SOCK_STREAM, &ignored);
 	closed = open_bound(SOCK_STREAM, &w->closed_address);
-	close(closed);
+	coil_close(closed);
 	w->udp[0] = open_bound(SOCK_DGRAM, &ignored);
 	w->udp[1] = open_bound(SOCK_DGRAM, &w->udp_address);
 	w->idle_udp = open_bound(SOCK_DGRAM, &ignored);
-	ASSERT_EQ(sendto(w->udp[0], "hello", 5, 0, (struct sockaddr *)&w->udp_address,
-			 sizeof w->udp_address),
+	EXPECT_EQ(coil_sendto(w->udp[0], "hello", 5, 0, (struct sockaddr *)&w->udp_address,
+			      sizeof w->udp_address),
 		  5);
+}
+
+static int open_epoll(void)
+{
+	return must(coil_sim_active() ? coil_sim_epoll() : epoll_create1(EPOLL_CLOEXEC));
 }
 
 static void open_epolls(struct world *w)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = 42};
 
-	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	w->idle_epoll = epoll_create1(EPOLL_CLOEXEC);
-	ASSERT_EQ(epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->ready[0], &event), 0);
-	ASSERT_EQ(epoll_ctl(w->idle_epoll, EPOLL_CTL_ADD, w->pair[0], &event), 0);
+	w->epoll = open_epoll();
+	w->idle_epoll = open_epoll();
+	must(coil_epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->ready[0], &event));
+	must(coil_epoll_ctl(w->idle_epoll, EPOLL_CTL_ADD, w->pair[0], &event));
 	w->events[0] = event;
 }
 
-static void open_child(struct world *w, bool stays)
+static pid_t fork_child(bool stays)
 {
-	w->child = fork();
-	ASSERT(w->child >= 0);
-	if (w->child == 0) {
+	pid_t child = fork();
+
+	if (child == 0) {
 		while (stays)
 			pause();
 		_exit(7);
 	}
-	w->child_pidfd = (int)syscall(SYS_pidfd_open, w->child, 0);
-	ASSERT(w->child_pidfd >= 0);
+	return must(child);
+}
+
+static void open_child(struct world *w, bool stays)
+{
+	if (coil_sim_active())
+		w->child = coil_sim_child(stays ? COIL_FOREVER : 0, 7);
+	else
+		w->child = fork_child(stays);
+	w->child_pidfd = must(world_calls()->pidfd_open(w->child, 0));
+}
+
+void world_kill(const struct world *w)
+{
+	if (coil_sim_active())
+		coil_sim_kill(w->child, SIGKILL);
+	else
+		kill(w->child, SIGKILL);
 }
 
 static void prepare_messages(struct world *w)
@@ -168,7 +202,7 @@ static void prepare_messages(struct world *w)
 		};
 }
 
-void world_open(struct world *w, bool child_stays)
+static void open_world(struct world *w, bool child_stays)
 {
 	memset(w, 0, sizeof *w);
 	w->fds[1] = -1;
@@ -180,25 +214,18 @@ void world_open(struct world *w, bool child_stays)
 	prepare_messages(w);
 }
 
-static void close_all(const int *fds, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
-
 static void remove_files(const struct world *w)
 {
 	static const char *const names[] = {"file", "other", "new", "link", "soft"};
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		unlinkat(w->dirfd, names[i], 0);
-	unlinkat(w->dirfd, "sub", AT_REMOVEDIR);
-	unlinkat(w->dirfd, "newdir", AT_REMOVEDIR);
-	EXPECT_EQ(rmdir(w->dir), 0);
+		coil_unlinkat(w->dirfd, names[i], 0);
+	coil_unlinkat(w->dirfd, "sub", AT_REMOVEDIR);
+	coil_unlinkat(w->dirfd, "newdir", AT_REMOVEDIR);
+	EXPECT_EQ(coil_unlinkat(AT_FDCWD, w->dir, AT_REMOVEDIR), 0);
 }
 
-void world_close(struct world *w)
+static void close_world(struct world *w)
 {
 	const int fds[] = {
 		w->file,	w->empty[0],	    w->empty[1],	w->filled[0], w->filled[1],
@@ -206,29 +233,43 @@ void world_close(struct world *w)
 		w->tcp[0],	w->tcp[1],	    w->udp[0],		w->udp[1],    w->idle_udp,
 		w->listener,	w->idle_listener,   w->full_listener,	w->fresh,     w->bound,
 		w->spare,	w->epoll,	    w->idle_epoll,	w->fds[0],    w->fds[1],
-		w->child_pidfd,
+		w->child_pidfd, w->filler,	    w->dirfd,
 	};
 
 	remove_files(w);
-	close_all(fds, sizeof fds / sizeof fds[0]);
-	close_all(w->fillers, 4);
-	close(w->dirfd);
+	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+		if (fds[i] >= 0)
+			coil_close(fds[i]);
 	munmap(w->page, WORLD_PAGE);
-	kill(w->child, SIGKILL);
-	waitpid(w->child, NULL, 0);
+	world_kill(w);
+	coil_waitid(P_PID, (uint32_t)w->child, NULL, WEXITED);
+}
+
+struct visit {
+	bool child_stays;
+	int (*entry)(void *world);
+};
+
+static int visit_world(void *arg)
+{
+	static struct world world;
+	const struct visit *visit = arg;
+	int rc;
+
+	open_world(&world, visit->child_stays);
+	rc = visit->entry(&world);
+	close_world(&world);
+	return rc;
 }
 
 int world_run(const char *mask, bool child_stays, int (*entry)(void *world))
 {
-	struct coil_options options = {
-		.size = sizeof options,
-		.kernel_mask = mask ? mask : "",
+	struct coil_options options = {.size = sizeof options, .kernel_mask = mask};
+	struct coil_sim_options simulation = {
+		.size = sizeof simulation, .seed = 1, .run = &options
 	};
-	static struct world world;
-	int rc;
+	struct visit visit = {child_stays, entry};
 
-	world_open(&world, child_stays);
-	rc = coil_run_with(&options, entry, &world);
-	world_close(&world);
-	return rc;
+	return world_is_simulated() ? coil_sim_run(&simulation, visit_world, &visit)
+				    : coil_run_with(&options, visit_world, &visit);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the operations are tested on: one of everything that can be opened, made with plain system
- * calls before the loop is.
+ * What the operations are tested on: one of everything that can be opened, on the real kernel or,
+ * with COIL_TEST_SIM=1, on the simulated one. So it is made within the run, by coil's own calls.
  */
 #ifndef COIL_TESTS_OPS_WORLD_H
 #define COIL_TESTS_OPS_WORLD_H
+
+#include "ring/driver.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -57,7 +59,7 @@ struct world {
 	uint32_t word;
 	int one;
 	int fds[2];
-	int fillers[4]; /* what fills the backlog */
+	int filler; /* what fills the backlog */
 	unsigned char child_info[128];
 	char statx[256];
 	char buf[64];
@@ -67,11 +69,22 @@ struct world {
 	char *page;
 };
 
-/* Aborts the test if it cannot. @child_stays: the child waits to be killed. */
-void world_open(struct world *world, bool child_stays);
-void world_close(struct world *world);
+/* COIL_TEST_SIM=1. */
+bool world_is_simulated(void);
+#define NEEDS_KERNEL()                                                                             \
+	do {                                                                                       \
+		if (world_is_simulated())                                                          \
+			SKIP("the kernel's own");                                                  \
+	} while (0)
 
-/* A fresh world, a loop under @mask (NULL: none), @entry(world) as its main task. */
+/* Plain calls of the kernel that the calling loop is on. */
+const struct driver_calls *world_calls(void);
+void world_kill(const struct world *world);
+
+/*
+ * A loop under @mask ("": none; NULL: the environment's), a fresh world, @entry(world) in its main
+ * task. @child_stays: the child waits to be killed.
+ */
 int world_run(const char *mask, bool child_stays, int (*entry)(void *world));
 
 #endif
