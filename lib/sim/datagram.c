@@ -175,17 +175,9 @@ static int64_t send_udp(struct sim_socket *socket, struct sim_message *message)
 
 static struct sim_socket *find_peer(struct sim_socket *socket)
 {
-	struct coil_list *node;
-
 	if (socket->other)
 		return socket->other;
-	list_for_each(node, &socket->net->sockets) {
-		struct sim_socket *found = list_entry(node, struct sim_socket, node);
-
-		if (found->file.id == socket->peer)
-			return found;
-	}
-	return NULL;
+	return sim_net_find_id(socket->net, socket->peer_key, socket->peer);
 }
 
 /* One that is connected hears its peer alone. */
@@ -247,7 +239,7 @@ static int64_t send_unix(struct sim_socket *socket, struct sim_message *message)
 	if (to->shut_read)
 		return -EPIPE;
 	if (is_unix_full(socket, to)) {
-		socket->is_blocked = true;
+		sim_net_block(socket);
 		return -EAGAIN;
 	}
 	packet = packet_of(socket, message);
@@ -346,6 +338,7 @@ static int connect_unix(struct sim_socket *socket, const struct sim_address *tar
 	sim_datagram_disconnect(socket);
 	socket->remote = found->local;
 	socket->peer = found->file.id;
+	socket->peer_key = found->name_key;
 	socket->state = SIM_SOCKET_CONNECTED;
 	return 0;
 }

@@ -105,8 +105,12 @@ int sim_fd_install_from(struct sim *sim, struct sim_file *file, int least)
 		return -EMFILE;
 	if (index >= sim->options.descriptors_max)
 		return -EINVAL;
+	if (index < sim->descriptors_least)
+		index = sim->descriptors_least;
 	while (index < sim->descriptors_room && sim->descriptors[index].file)
 		index++;
+	if (least <= SIM_FD_FIRST)
+		sim->descriptors_least = index + 1;
 	while (index >= sim->descriptors_room)
 		grow(sim);
 	sim->descriptors[index] = (struct sim_descriptor){.file = file};
@@ -151,6 +155,8 @@ int sim_fd_close(struct sim *sim, int fd)
 		return -EBADF;
 	file = found->file;
 	found->file = NULL;
+	if ((unsigned)fd - SIM_FD_FIRST < sim->descriptors_least)
+		sim->descriptors_least = (unsigned)fd - SIM_FD_FIRST;
 	sim->descriptors_open--;
 	if (--file->descriptors == 0) {
 		sim_epoll_forget(file);

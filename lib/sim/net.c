@@ -31,6 +31,11 @@ struct sim_net *sim_net_new(struct sim *sim)
 	net->sim = sim;
 	net->next_port = PORT_FIRST;
 	list_init(&net->sockets);
+	list_init(&net->blocked);
+	for (unsigned i = 0; i < SIM_NAME_BUCKETS; i++) {
+		list_init(&net->named[i]);
+		list_init(&net->accepted[i]);
+	}
 	list_init(&net->hosts);
 	list_init(&net->late);
 	list_init(&net->resting);

@@ -64,6 +64,9 @@ struct sim_socket {
 	struct sim_file file;
 	struct sim_net *net;
 	struct coil_list node;		/* in net->sockets */
+	struct coil_list name_node;	/* where its name or port is looked up */
+	uint64_t name_key;
+	struct coil_list blocked_node;	/* unix: it waits for room in a queue or a backlog */
 	int domain;
 	int type;
 	int protocol;
@@ -71,12 +74,12 @@ struct sim_socket {
 	struct sim_address local;
 	struct sim_address remote;
 	struct sim_socket *other;	/* connected to; NULL also when that one is gone */
-	uint64_t peer;			/* unix datagrams: the id of whom it sends to */
+	uint64_t peer;			/* unix datagrams: the id of whom it sends to, */
+	uint64_t peer_key;		/* and its name_key */
 	bool shut_read;			/* by the caller, or by the peer's end */
 	bool shut_write;
 	bool got_end;			/* the peer's end has arrived */
 	bool ended_first;		/* TCP: its own end went out before that */
-	bool is_blocked;		/* unix: it waits for room in somebody's queue or backlog */
 	bool is_untold;			/* connected, but no connect has returned that yet */
 	bool owns_name;			/* a unix name was given to it, not inherited */
 	uint64_t inode;			/* of its path; 0: it has none */
@@ -104,9 +107,14 @@ struct sim_socket {
 	struct linger linger;
 };
 
+#define SIM_NAME_BUCKETS 256u
+
 struct sim_net {
 	struct sim *sim;
 	struct coil_list sockets;	/* all of them, in the order in which they were made */
+	struct coil_list named[SIM_NAME_BUCKETS]; /* who has a name or port of its own, by it */
+	struct coil_list accepted[SIM_NAME_BUCKETS]; /* who has its listener's port */
+	struct coil_list blocked;	/* who waits for room, first come, first told */
 	struct coil_list hosts;		/* names that a test registered */
 	struct coil_list resting;	/* ports in TIME_WAIT, oldest first: net_names.c */
 	struct coil_list late;		/* datagrams on their way: datagram.c */
@@ -166,6 +174,15 @@ struct sim_socket *sim_net_find(struct sim_socket *from, const struct sim_addres
 /* The unix socket of a name: 0, -ENOENT, -ECONNREFUSED or -EPROTOTYPE. */
 int sim_net_name_find(struct sim_socket *from, const struct sim_address *target,
 		      struct sim_socket **ret_socket);
+
+/* The one with that id whose name_key is @key; NULL: it is gone. */
+struct sim_socket *sim_net_find_id(struct sim_net *net, uint64_t key, uint64_t id);
+
+/* An accepted socket has its listener's port: it keeps others from it, and answers to nobody. */
+void sim_net_port_inherit(struct sim_socket *socket);
+
+/* @socket waits until there is room in some queue or backlog. */
+void sim_net_block(struct sim_socket *socket);
 
 /* There is room in some queue or backlog: those who wait for that try again. */
 void sim_net_unblock(struct sim_net *net);

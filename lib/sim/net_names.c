@@ -3,8 +3,9 @@
  * Who has which name: ports of TCP and UDP, paths and abstract names of unix sockets.
  *
  * Invariant: a path is a file of the disk: it stays taken until it is unlinked, whether its socket
- * lives or not; an abstract name and a port go with their socket. The order of net->sockets decides
- * wherever several would do, never an address in memory.
+ * lives or not; an abstract name and a port go with their socket. The order in which they were
+ * bound decides wherever several would do, never an address in memory. Who has a name or a port is
+ * in the bucket of its key in net->named or, with a port that it was accepted on, net->accepted.
  */
 #include "sim/net.h"
 
@@ -26,12 +27,56 @@ struct rest {
 	bool may_share;			/* with another that has SO_REUSEADDR, too */
 };
 
+/* -- Buckets ----------------------------------------------------------------------------------- */
+
+static struct coil_list *bucket(struct coil_list *table, uint64_t key)
+{
+	return &table[key % SIM_NAME_BUCKETS];
+}
+
+static void enter(struct sim_socket *socket, struct coil_list *table, uint64_t key)
+{
+	list_remove(&socket->name_node);
+	list_push_back(bucket(table, key), &socket->name_node);
+	socket->name_key = key;
+}
+
+/* FNV-1a. */
+static uint64_t name_key(const struct sim_address *address)
+{
+	uint64_t key = UINT64_C(0xcbf29ce484222325);
+
+	for (unsigned i = 0; i < address->name_bytes; i++)
+		key = (key ^ (unsigned char)address->name[i]) * UINT64_C(0x100000001b3);
+	return key;
+}
+
+struct sim_socket *sim_net_find_id(struct sim_net *net, uint64_t key, uint64_t id)
+{
+	struct coil_list *node;
+
+	list_for_each(node, bucket(net->named, key)) {
+		struct sim_socket *socket = list_entry(node, struct sim_socket, name_node);
+
+		if (socket->file.id == id)
+			return socket;
+	}
+	return NULL;
+}
+
+void sim_net_port_inherit(struct sim_socket *socket)
+{
+	enter(socket, socket->net->accepted, socket->local.port);
+}
+
+/* -- Names of unix sockets --------------------------------------------------------------------- */
+
 static struct sim_socket *find_inode(struct sim_net *net, uint64_t inode)
 {
 	struct coil_list *node;
 
-	list_for_each(node, &net->sockets) {
-		struct sim_socket *socket = list_entry(node, struct sim_socket, node);
+	list_for_each(node, bucket(net->named, inode)) {
+		struct sim_socket *socket = list_entry(node, struct sim_socket, name_node);
 
 		if (socket->inode == inode)
 			return socket;
@@ -45,8 +90,8 @@ static struct sim_socket *find_abstract(struct sim_net *net, int type,
 {
 	struct coil_list *node;
 
-	list_for_each(node, &net->sockets) {
-		struct sim_socket *socket = list_entry(node, struct sim_socket, node);
+	list_for_each(node, bucket(net->named, name_key(address))) {
+		struct sim_socket *socket = list_entry(node, struct sim_socket, name_node);
 
 		/* An accepted one has its listener's name, but does not answer to it. */
 		if (socket->owns_name && socket->type == type &&
@@ -101,6 +146,7 @@ int sim_net_name_bind(struct sim_socket *socket, const struct sim_address *addre
 	}
 	socket->local = chosen;
 	socket->owns_name = true;
+	enter(socket, net->named, socket->inode ? socket->inode : name_key(&chosen));
 	return 0;
 }
 
@@ -131,18 +177,18 @@ int sim_net_name_find(struct sim_socket *from, const struct sim_address *target,
 	return 0;
 }
 
+void sim_net_block(struct sim_socket *socket)
+{
+	list_remove(&socket->blocked_node);
+	list_push_back(&socket->net->blocked, &socket->blocked_node);
+}
+
 void sim_net_unblock(struct sim_net *net)
 {
 	struct coil_list *node;
 
-	list_for_each(node, &net->sockets) {
-		struct sim_socket *socket = list_entry(node, struct sim_socket, node);
-
-		if (!socket->is_blocked)
-			continue;
-		socket->is_blocked = false;
-		sim_file_changed(&socket->file);
-	}
+	while ((node = list_pop_front(&net->blocked)))
+		sim_file_changed(&list_entry(node, struct sim_socket, blocked_node)->file);
 }
 
 /* -- Ports ------------------------------------------------------------------------------------- */
@@ -186,20 +232,29 @@ static bool may_share(const struct sim_socket *other, const struct sim_socket *s
 	       other->state != SIM_SOCKET_LISTENING;
 }
 
-static bool is_taken(const struct sim_socket *socket, const struct sim_address *address)
+static bool is_taken_in(struct coil_list *names, const struct sim_socket *socket,
+			const struct sim_address *address)
 {
 	struct coil_list *node;
 
-	list_for_each(node, &socket->net->sockets) {
-		const struct sim_socket *other = list_entry(node, struct sim_socket, node);
+	list_for_each(node, names) {
+		const struct sim_socket *other = list_entry(node, struct sim_socket, name_node);
 
-		if (other == socket || other->domain == AF_UNIX || other->local.port == 0 ||
-		    other->type != socket->type || other->local.port != address->port)
+		if (other == socket || other->domain == AF_UNIX || other->type != socket->type ||
+		    other->local.port != address->port)
 			continue;
 		if (overlap(other, socket, address) && !may_share(other, socket))
 			return true;
 	}
 	return false;
+}
+
+static bool is_taken(const struct sim_socket *socket, const struct sim_address *address)
+{
+	struct sim_net *net = socket->net;
+
+	return is_taken_in(bucket(net->named, address->port), socket, address) ||
+	       is_taken_in(bucket(net->accepted, address->port), socket, address);
 }
 
 /* -- TIME_WAIT --------------------------------------------------------------------------------- */
@@ -288,6 +343,7 @@ int sim_net_port_bind(struct sim_socket *socket, const struct sim_address *addre
 		return -EADDRINUSE;
 	}
 	socket->local = chosen;
+	enter(socket, socket->net->named, chosen.port);
 	return 0;
 }
 
@@ -297,14 +353,22 @@ int sim_net_autobind(struct sim_socket *socket)
 
 	if (socket->domain == AF_UNIX || socket->local.port)
 		return 0;
-	return choose_port(socket, &address) < 0 ? -EAGAIN : (socket->local = address, 0);
+	if (choose_port(socket, &address) < 0)
+		return -EAGAIN;
+	socket->local = address;
+	enter(socket, socket->net->named, address.port);
+	return 0;
 }
 
 int sim_net_port_listen(struct sim_socket *socket)
 {
 	const struct sim_address address = socket->local;
 
-	return is_taken(socket, &address) ? -EADDRINUSE : 0;
+	if (is_taken(socket, &address))
+		return -EADDRINUSE;
+	/* An accepted one that was disconnected may listen, too: it answers from now on. */
+	enter(socket, socket->net->named, address.port);
+	return 0;
 }
 
 /* How well @socket answers for @target, asked by @from; 0: not at all. */
@@ -338,8 +402,8 @@ struct sim_socket *sim_net_find(struct sim_socket *from, const struct sim_addres
 	uint32_t equals = 0;
 	struct coil_list *node;
 
-	list_for_each(node, &from->net->sockets) {
-		struct sim_socket *socket = list_entry(node, struct sim_socket, node);
+	list_for_each(node, bucket(from->net->named, target->port)) {
+		struct sim_socket *socket = list_entry(node, struct sim_socket, name_node);
 		unsigned points = score(socket, from, target);
 
 		if (points == 0 || points < best_score)

@@ -81,6 +81,22 @@ static void reap(struct sim *sim, struct child *child)
 	sim_free(sim, child, sizeof *child);
 }
 
+/* Of those who wait, only who asked for this child, as Linux does. */
+static void tell_waiters(struct sim *sim, const struct child *child)
+{
+	struct coil_list *node;
+	struct coil_list *next;
+
+	for (node = sim_procs(sim)->waiters.next; node != &sim_procs(sim)->waiters; node = next) {
+		const struct wait *wait = container_of(node, struct wait, node);
+		const struct io_uring_sqe *sqe = &wait->request->sqe;
+
+		next = node->next;
+		if (sqe->len != P_PID || sqe->fd == child->pid)
+			sim_request_retry(wait->request);
+	}
+}
+
 static void end(struct sim *sim, struct sim_event *event)
 {
 	struct child *child = container_of(event, struct child, end);
@@ -90,8 +106,7 @@ static void end(struct sim *sim, struct sim_event *event)
 	sim_trace(sim, "child %d ends", (int)child->pid);
 	list_for_each(node, &child->pidfds)
 		sim_file_changed(&container_of(node, struct pidfd, node)->file);
-	list_for_each(node, &sim_procs(sim)->waiters)
-		sim_request_retry(container_of(node, struct wait, node)->request);
+	tell_waiters(sim, child);
 	sim_signal_send(sim, SIGCHLD, sim->now);
 }
 

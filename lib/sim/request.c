@@ -221,6 +221,7 @@ void sim_request_release(struct sim_request *request)
 
 	check(request->state == REQUEST_FINISHED);
 	list_remove(&request->all);
+	request->ring->all_count--;
 	if (request->file)
 		sim_file_drop(request->file);
 	if (request->iov)
@@ -405,6 +406,7 @@ static struct sim_request *request_new(struct sim_ring *ring, const struct io_ur
 	list_init(&request->all);
 	sim_event_init(&request->event, NULL);
 	list_push_back(&ring->all, &request->all);
+	ring->all_count++;
 	return request;
 }
 

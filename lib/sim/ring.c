@@ -17,6 +17,9 @@
 #define ENTER_NS 200
 #define RUNS_MAX 1000000u
 
+/* A seed takes any of the oldest: of thousands it would cost as many steps to go to each. */
+#define CHOICE_WINDOW 64u
+
 /* -- Records -------------------------------------------------------------------------------------
  */
 
@@ -117,9 +120,10 @@ static struct sim_record *first_of(struct sim_ring *ring, uint64_t order)
 static struct sim_record *choose(struct sim_ring *ring)
 {
 	struct coil_list *node = ring->done.next;
+	uint32_t count = ring->done_count < CHOICE_WINDOW ? ring->done_count : CHOICE_WINDOW;
 
-	if (ring->done_count > 1 && sim_happens(ring->sim, SIM_REORDER))
-		for (uint32_t n = sim_pick(ring->sim, ring->done_count); n > 0; n--)
+	if (count > 1 && sim_happens(ring->sim, SIM_REORDER))
+		for (uint32_t n = sim_pick(ring->sim, count); n > 0; n--)
 			node = node->next;
 	return first_of(ring, container_of(node, struct sim_record, node)->order);
 }
@@ -171,7 +175,8 @@ static struct sim_request *next_runnable(struct sim_ring *ring)
 	if (node->next != &ring->runnable && sim_happens(ring->sim, SIM_REORDER)) {
 		uint32_t count = 0;
 
-		for (struct coil_list *n = node; n != &ring->runnable; n = n->next)
+		for (struct coil_list *n = node; n != &ring->runnable && count < CHOICE_WINDOW;
+		     n = n->next)
 			count++;
 		for (uint32_t n = sim_pick(ring->sim, count); n > 0; n--)
 			node = node->next;

@@ -32,6 +32,7 @@ struct sim_ring {
 	unsigned cq_tail;
 	unsigned cq_overflow;
 	struct coil_list all;		/* requests, by order of submission */
+	uint64_t all_count;
 	struct coil_list runnable;	/* requests to attempt */
 	struct coil_list deferred;	/* requests behind a DRAIN */
 	struct coil_list done;		/* records */

@@ -84,6 +84,8 @@ static void socket_release(struct sim_file *file)
 	else
 		sim_datagram_disconnect(socket);
 	list_remove(&socket->node);
+	list_remove(&socket->name_node);
+	list_remove(&socket->blocked_node);
 	sim_wire_purge(socket);
 	sim_net_unblock(net);
 	sim_free(net->sim, socket, sizeof *socket);
@@ -133,6 +135,8 @@ struct sim_socket *sim_socket_new(struct sim_net *net, int domain, int type, int
 	sim_stream_init(socket);
 	sim_socket_options_init(socket);
 	list_init(&socket->node);
+	list_init(&socket->name_node);
+	list_init(&socket->blocked_node);
 	list_push_back(&net->sockets, &socket->node);
 	return socket;
 }

@@ -68,6 +68,8 @@ static void meet(struct sim_socket *socket, struct sim_socket *listener)
 	child->linger = listener->linger;
 	child->local = socket->domain == AF_UNIX ? listener->local : socket->remote;
 	child->remote = socket->local;
+	if (child->domain != AF_UNIX)
+		sim_net_port_inherit(child);
 	child->listener = listener;
 	sim_stream_join(socket, child);
 	sim_file_hold(&child->file);
@@ -229,7 +231,7 @@ static int connect_unix(struct sim_socket *socket, const struct sim_address *tar
 	if (listener->state != SIM_SOCKET_LISTENING || listener->shut_read)
 		return -ECONNREFUSED;
 	if (is_full(listener)) {
-		socket->is_blocked = true;
+		sim_net_block(socket);
 		return -EAGAIN;
 	}
 	if (socket->state != SIM_SOCKET_OPEN)

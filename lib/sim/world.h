@@ -78,6 +78,7 @@ struct sim {
 	struct sim_descriptor *descriptors;
 	unsigned descriptors_room;
 	unsigned descriptors_open;
+	unsigned descriptors_least;	/* all below it are taken */
 	struct sim_file *standard[3];
 	uint64_t files;
 	uint64_t requests;

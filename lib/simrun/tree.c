@@ -8,7 +8,12 @@
 #include "task/priority.h"
 #include "task/scope.h"
 
-/* Larger trees are walked now and then. */
+/*
+ * Up to so many tasks are walked whole before each enter. A larger tree is walked whole, too, but
+ * only before every n-th one, so that an enter costs what this many cost: what is broken in it
+ * stays broken and is found then, and what ends the run, its last tasks, is walked each time. What
+ * is owed is compared before each enter, whatever the size.
+ */
 #define TASKS_EACH_TURN 128u
 
 /* -- Tasks ---------------------------------------------------------------------------------------
@@ -35,20 +40,54 @@ static uint32_t count_ready(const struct scheduler *s, struct coil_hook *hook)
 	return count;
 }
 
-static void check_waits(const struct coil_task *task)
+/* How many times @task is in the ring of those that wait for @future. */
+static uint32_t count_place(const struct coil_task *task, const struct coil_future *future)
 {
-	const struct coil_future *future = task->awaits;
 	const struct coil_hook *hook = future->waiters;
 	uint32_t found = 0;
 
-	check(future->ready == task->future.ready);
-	check(!(future->flags & FUTURE_COUNTED));
-	check(hook != NULL);
 	do {
 		found += hook == &task->hook;
 		hook = hook->next;
 	} while (hook != future->waiters);
-	check(found == 1);
+	return found;
+}
+
+/* Tasks in the ring of those that wait for @future; each must say the same. */
+static uint32_t count_waiters(const struct scheduler *s, const struct coil_future *future)
+{
+	struct coil_hook *hook = future->waiters;
+	uint32_t found = 0;
+
+	do {
+		if (priority_is_task(s, hook)) {
+			check(container_of(hook, struct coil_task, hook)->awaits == future);
+			found++;
+		}
+		hook = hook->next;
+	} while (hook != future->waiters);
+	return found;
+}
+
+/*
+ * Each task that waits has one place in the ring of its future. Thousands may wait for one: that
+ * ring is walked once, for the task that ends it, and finds as many places as tasks look for one,
+ * all of them by tasks that look for theirs there. A ring that ends with another's hook is walked
+ * for each. Returns how many places were found.
+ */
+static uint32_t check_waits(const struct scheduler *s, const struct coil_task *task)
+{
+	const struct coil_future *future = task->awaits;
+
+	check(future->ready == task->future.ready);
+	check(!(future->flags & FUTURE_COUNTED));
+	check(future->waiters != NULL);
+	if (future->waiters == &task->hook)
+		return count_waiters(s, future);
+	if (priority_is_task(s, future->waiters))
+		return 0;
+	check(count_place(task, future) == 1);
+	return 1;
 }
 
 static void check_tree(struct scheduler *s)
@@ -56,6 +95,8 @@ static void check_tree(struct scheduler *s)
 	struct coil_task *task = NULL;
 	uint32_t alive = 0;
 	uint32_t ready = 0;
+	uint32_t waiting = 0;
+	uint32_t places = 0;
 
 	while ((task = task_next_inside(&s->root, task))) {
 		check(task->check_word == TASK_CHECK_WORD);
@@ -63,12 +104,15 @@ static void check_tree(struct scheduler *s)
 		if (future_is_resolved(&task->future))
 			continue;
 		alive++;
-		if (task->awaits && future_is_pending(task->awaits))
-			check_waits(task);
-		else
+		if (task->awaits && future_is_pending(task->awaits)) {
+			places += check_waits(s, task);
+			waiting++;
+		} else {
 			ready++;
+		}
 	}
 	check(alive == s->alive);
+	check(places == waiting);
 	check(ready == count_ready(s, s->loop.ready.turn) +
 			       count_ready(s, s->loop.ready.next.first) +
 			       count_ready(s, s->background.queue.first));
@@ -77,14 +121,22 @@ static void check_tree(struct scheduler *s)
 /* -- What the kernel owes ------------------------------------------------------------------------
  */
 
+static uint64_t count_requests(const struct sim_ring *ring)
+{
+	struct coil_list *node;
+	uint64_t count = 0;
+
+	list_for_each(node, &ring->all)
+		count++;
+	return count;
+}
+
 static uint64_t count_owed(struct sim_ring *ring, const struct ring *engine)
 {
 	const struct driver_rings *memory = &engine->memory;
-	uint64_t owed = engine->sq_tail - *memory->sq_head;
+	uint64_t owed = engine->sq_tail - *memory->sq_head + ring->all_count;
 	struct coil_list *node;
 
-	list_for_each(node, &ring->all)
-		owed++;
 	list_for_each(node, &ring->overflown)
 		owed += !(container_of(node, struct sim_record, node)->cqe.flags &
 			  IORING_CQE_F_MORE);
@@ -104,6 +156,7 @@ void simrun_check(struct simrun_loop *loop)
 	check(ring_owed(&s->loop.ring) == count_owed(loop->ring, &s->loop.ring));
 	if (loop->run->sim->enters % every != 0)
 		return;
+	check(loop->ring->all_count == count_requests(loop->ring));
 	check(loop_is_valid(&s->loop));
 	check_tree(s);
 	check(simrun_timers_hold(&loop->timers, &s->loop, loop->run->sim->now));
@@ -115,20 +168,24 @@ void simrun_shuffle(struct simrun_loop *loop)
 {
 	struct sim *sim = loop->run->sim;
 	struct hook_queue *queue = &loop->scheduler->loop.ready.next;
-	struct hook_queue shuffled = {0};
+	struct coil_hook **hooks;
 	uint32_t count = 0;
+	uint32_t i = 0;
 
 	if (!queue->first || !queue->first->next || !sim_happens(sim, SIM_SHUFFLE))
 		return;
 	for (const struct coil_hook *hook = queue->first; hook; hook = hook->next)
 		count++;
-	for (; count > 0; count--) {
-		struct coil_hook *hook = queue->first;
+	hooks = sim_alloc(sim, count * sizeof(struct coil_hook *));
+	for (struct coil_hook *hook = queue->first; hook; hook = hook->next)
+		hooks[i++] = hook;
+	*queue = (struct hook_queue){0};
+	for (i = 0; i < count; i++) {
+		uint32_t chosen = i + sim_pick(sim, count - i);
+		struct coil_hook *hook = hooks[chosen];
 
-		for (uint32_t n = sim_pick(sim, count); n > 0; n--)
-			hook = hook->next;
-		hook_queue_remove(queue, hook);
-		hook_queue_append(&shuffled, hook, hook);
+		hooks[chosen] = hooks[i];
+		hook_queue_append(queue, hook, hook);
 	}
-	*queue = shuffled;
+	sim_free(sim, hooks, count * sizeof(struct coil_hook *));
 }
