@@ -17,7 +17,10 @@
  *
  * The program must take all that is not its own computation from Coil: the clock from coil_now,
  * files and sockets from coil_..., randomness from what it is given. A descriptor of the real
- * kernel is -EBADF in here, and those of the simulation begin at 1000.
+ * kernel is -EBADF in here, and those of the simulation begin at 1000. Threads are those of
+ * coil_sim_loop, and coil_offload and pools, whose work runs when the seed says: a thread of the
+ * program's own that posts to a loop of the simulation (coil_post, coil_call, coil_spawn_on,
+ * coil_promise_resolve_from_thread, ...) stops the program, with words, and none is waited for.
  */
 #ifndef COIL_SIM_H
 #define COIL_SIM_H
@@ -100,7 +103,8 @@ struct coil_sim_options {
  * As coil_run_with, in a world of its own that is gone afterwards; nothing of it is shared with
  * other runs, so that several threads may simulate at the same time, each its own. A program that
  * breaks a rule of memory (a buffer in flight is touched, an operation completes for a frame that
- * is gone) is stopped at once, by abort, with words; every other failure is reported on standard
+ * is gone), or to whose loop a thread posts that is no part of the simulation, is stopped at once,
+ * by abort, with words; every other failure is reported on standard
  * error, with the seed, the probabilities that it drew and the line that replays it.
  * Return: what @entry returned; or
  * -EDEADLK: nothing could ever happen again; each task was named, with what it waited for, and then

@@ -78,6 +78,8 @@ void inbox_post(struct coil_loop *loop, struct coil_hook *hook)
 {
 	struct coil_hook *top = atomic_load_explicit(&loop->inbox.messages, memory_order_relaxed);
 
+	if (loop->driver->ops->check_poster)
+		loop->driver->ops->check_poster(loop->driver);
 	do {
 		hook->next = top;
 	} while (!atomic_compare_exchange_weak(&loop->inbox.messages, &top, hook));

@@ -114,6 +114,10 @@ struct driver_ops {
 	int (*random)(struct driver *driver, void *bytes, size_t count);
 	/* From any thread, and from a signal handler: makes wake_fd readable. */
 	void (*wake)(struct driver *driver);
+	/*
+	 * Before a post to the loop, by who posts: stops a thread that may not. NULL: all may.
+	 */
+	void (*check_poster)(struct driver *driver);
 	/* Runs @body(@arg) on another thread, detached. 0 or a negative errno. */
 	int (*run_elsewhere)(struct driver *driver, void (*body)(void *arg), void *arg);
 	/*

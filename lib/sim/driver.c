@@ -57,6 +57,24 @@ static void ring_wake(struct driver *driver)
 	sim_settle(ring->sim);
 }
 
+/*
+ * When a thread of the program's own posts is not the seed's to choose: the run would not repeat,
+ * and the world, which one thread at a time touches, would be torn. Nobody would wait for it,
+ * either.
+ */
+static void ring_check_poster(struct driver *driver)
+{
+	const struct sim *sim = sim_ring_of(driver)->sim;
+
+	if (sim_is_inside(sim))
+		return;
+	check_misused("coil_sim_run",
+		      "a thread that is no part of the simulation posts to its loop: when it does "
+		      "is not the seed's to choose; use coil_sim_loop, coil_offload or a pool "
+		      "[seed %llu]",
+		      (unsigned long long)sim->options.seed);
+}
+
 static int ring_poll_fd(struct driver *driver)
 {
 	(void)driver;
@@ -208,6 +226,7 @@ static const struct driver_ops ring_ops = {
 	.now = ring_now,
 	.random = ring_random,
 	.wake = ring_wake,
+	.check_poster = ring_check_poster,
 	.run_elsewhere = sim_run_elsewhere,
 	.map = ring_map,
 	.unmap = ring_unmap,

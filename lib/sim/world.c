@@ -27,6 +27,11 @@ void sim_enter_world(struct sim *sim)
 	current = sim;
 }
 
+bool sim_is_inside(const struct sim *sim)
+{
+	return current == sim;
+}
+
 /* -- Memory --------------------------------------------------------------------------------------
  */
 

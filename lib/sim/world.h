@@ -100,6 +100,7 @@ uint64_t sim_end(struct sim *sim);
 
 /* The world of the calling thread, for calls that have no ring at hand. */
 void sim_enter_world(struct sim *sim);
+bool sim_is_inside(const struct sim *sim);
 
 const char *sim_trouble_name(enum sim_trouble trouble);
 const char *sim_opcode_name(unsigned opcode);

@@ -3,10 +3,12 @@
 #define TEST_TIMEOUT_S 120
 #include "sim/rig.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
 /* -- Exploring -----------------------------------------------------------------------------------
  */
@@ -241,6 +243,120 @@ TEST(loops, are_stuck_together)
 	struct coil_sim_options options = rig_options(1, COIL_SIM_CALM);
 
 	EXPECT_EQ(coil_sim_run(&options, two_stuck_loops, NULL), -EDEADLK);
+}
+
+/* -- Threads that are no part of it --------------------------------------------------------------
+ */
+
+static void *resolve(void *promise)
+{
+	coil_promise_resolve_from_thread(promise, 0);
+	return NULL;
+}
+
+static void do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void *post(void *loop)
+{
+	coil_post(loop, do_nothing, NULL);
+	return NULL;
+}
+
+static int post_from_task(void *loop)
+{
+	return coil_post(loop, do_nothing, NULL);
+}
+
+/* As part of another simulation. */
+static void *post_from_a_simulation(void *loop)
+{
+	struct coil_sim_options options = rig_options(2, COIL_SIM_CALM);
+
+	coil_sim_run(&options, post_from_task, loop);
+	return NULL;
+}
+
+/* Nothing here is asleep in virtual time: the loop is busy with waiting for the thread. */
+static int run_thread(void *(*body)(void *arg), void *arg)
+{
+	pthread_t thread;
+
+	EXPECT_EQ(pthread_create(&thread, NULL, body, arg), 0);
+	return pthread_join(thread, NULL);
+}
+
+static int resolved_by_a_thread(void *arg)
+{
+	struct coil_promise promise;
+
+	(void)arg;
+	coil_promise_init(&promise);
+	return run_thread(resolve, &promise);
+}
+
+TEST_SIGNAL(threads, one_that_resolves_is_refused, SIGABRT,
+	    "a thread that is no part of the simulation posts to its loop")
+{
+	rig_run(resolved_by_a_thread, NULL);
+}
+
+static int posted_to_by(void *body)
+{
+	return run_thread((void *(*)(void *))body, coil_loop_current());
+}
+
+TEST_SIGNAL(threads, one_that_posts_is_refused, SIGABRT, "use coil_sim_loop, coil_offload")
+{
+	rig_run(posted_to_by, (void *)post);
+}
+
+TEST_SIGNAL(threads, one_of_another_simulation_is_refused, SIGABRT, "[seed 1]")
+{
+	rig_run(posted_to_by, (void *)post_from_a_simulation);
+}
+
+static void *sleep_a_little(void *arg)
+{
+	const struct timespec little = {.tv_nsec = 1000};
+
+	nanosleep(&little, NULL);
+	return arg;
+}
+
+static int beside_a_thread(void *arg)
+{
+	EXPECT_EQ(run_thread(sleep_a_little, arg), 0);
+	return coil_sleep(COIL_SEC);
+}
+
+TEST(threads, one_that_touches_no_loop_is_nobodys_concern)
+{
+	EXPECT_EQ(rig_run(beside_a_thread, NULL), 0);
+}
+
+/* The loops of a world, and what is offloaded, are its own. */
+static struct coil_loop *first_loop;
+
+static int post_to_the_first(void *arg)
+{
+	(void)arg;
+	return coil_post(first_loop, do_nothing, NULL);
+}
+
+static int posted_to_by_its_own(void *arg)
+{
+	first_loop = coil_loop_current();
+	EXPECT_EQ(coil_sim_loop(&rig_run_options, post_to_the_first, arg), 0);
+	EXPECT_EQ(coil_offload(post_to_the_first, arg), 0);
+	return coil_sleep(COIL_SEC);
+}
+
+TEST(threads, those_of_the_world_may_post)
+{
+	EXPECT_EQ(rig_run(posted_to_by_its_own, NULL), 0);
 }
 
 /* -- Limits and checks ---------------------------------------------------------------------------
