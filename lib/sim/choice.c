@@ -137,7 +137,8 @@ bool sim_happens(struct sim *sim, enum sim_trouble trouble)
 		choice->path->troubles += happens = path_step(choice->path, 2) == 1;
 	else
 		happens = below(&choice->state, CHOICE_ALWAYS) < odds;
-	sim->happened[trouble] += happens;
+	if (happens)
+		sim_trace(sim, "trouble %s", sim_trouble_name(trouble));
 	return happens;
 }
 

@@ -59,7 +59,6 @@ struct sim_ring;
 	X(ENTER_PARTIAL, "enter takes some of the SQEs only")                                      \
 	X(OVERFLOW, "the CQ is treated as full")                                                   \
 	X(MULTISHOT_ENDS, "a multishot operation ends without a reason")                           \
-	X(NO_BUFFERS, "a buffer ring is treated as empty (ENOBUFS)")                               \
 	X(LATE_NOTIFY, "a zero-copy notification is late")                                         \
 	X(SHORT_READ, "a read or recv returns less than is there")                                 \
 	X(SHORT_WRITE, "a write or send takes less than it could")                                 \

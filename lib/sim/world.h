@@ -68,7 +68,6 @@ struct sim_descriptor {
 struct sim {
 	struct sim_options options;
 	struct choice choice;
-	uint64_t happened[SIM_TROUBLE_COUNT];
 	int64_t now;
 	struct heap events;
 	uint64_t memory_bytes;

@@ -28,7 +28,6 @@ static const struct {
 	[SIM_ENTER_PARTIAL] = {50, 50},
 	[SIM_OVERFLOW] = {25, 25},
 	[SIM_MULTISHOT_ENDS] = {50, 50},
-	[SIM_NO_BUFFERS] = {25, 25},
 	[SIM_LATE_NOTIFY] = {50, 50},
 	[SIM_SHORT_READ] = {50, 50},
 	[SIM_SHORT_WRITE] = {50, 50},

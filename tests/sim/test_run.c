@@ -30,6 +30,35 @@ static int sleep_a_day(void *arg)
 	return (int)(intptr_t)arg;
 }
 
+static int64_t nanoseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * COIL_SEC + now.tv_nsec;
+}
+
+/* A program that mostly sleeps: ten tasks, a day in steps of an hour. */
+static int ten_sleepers(void *arg)
+{
+	struct coil_group group;
+
+	coil_group_open(&group, COIL_GROUP_FAIL_FAST);
+	for (int i = 0; i < 10; i++)
+		coil_go(&group, sleep_a_day, NULL);
+	(void)arg;
+	return coil_group_close(&group);
+}
+
+TEST(run, is_a_thousand_times_faster_than_time)
+{
+	struct coil_sim_options options = rig_options(1, COIL_SIM_ODD);
+	int64_t begin = nanoseconds();
+	struct coil_sim_result result = rig_result(&options, ten_sleepers, NULL);
+
+	EXPECT_GT(result.virtual_ns / (nanoseconds() - begin), 1000);
+}
+
 static int spawn_and_join(void *arg)
 {
 	struct coil_task *tasks[10];
