@@ -70,7 +70,7 @@ IN_MEMORY(a_writer_waits_for_room, 7)
 	for (size_t i = 0; i < sizeof data; i++)
 		data[i] = (char)(i * 3 + i / 256);
 	writer = coil_spawn(writes_data_and_ends, pair->a);
-	coil_yield();
+	coil_sleep(COIL_MSEC);
 	EXPECT(!coil_future_done(coil_task_future(writer)));
 	EXPECT_EQ(coil_stream_read_all(pair->b, buf, sizeof buf), sizeof buf);
 	EXPECT(memcmp(buf, data, sizeof data) == 0);
@@ -86,12 +86,12 @@ IN_MEMORY(cancelled_before_during_and_after, 10)
 	coil_cancel(task);
 	EXPECT_EQ(coil_join(task), -ECANCELED);
 	task = coil_spawn(reads_4, pair->a);
-	coil_yield();
+	coil_sleep(COIL_MSEC);
 	coil_cancel(task);
 	EXPECT_EQ(coil_join(task), -ECANCELED);
 	EXPECT_EQ(coil_timeout(COIL_MSEC, reads_4, pair->a), -ETIME);
 	task = coil_spawn(reads_4, pair->a);
-	coil_yield();
+	coil_sleep(COIL_MSEC);
 	EXPECT_EQ(coil_stream_write(pair->b, "r", 1), 1);
 	coil_cancel(task);
 	EXPECT_EQ(coil_join(task), 1);
@@ -108,7 +108,7 @@ IN_MEMORY(a_close_ends_the_waits_of_both_sides, 10)
 	struct coil_task *peer;
 	char buf[16];
 
-	coil_yield();
+	coil_sleep(COIL_MSEC);
 	coil_stream_close(pair->a);
 	EXPECT_EQ(coil_join(reader), -EPIPE);
 	EXPECT_EQ(coil_join(writer), -EPIPE);
@@ -118,7 +118,7 @@ IN_MEMORY(a_close_ends_the_waits_of_both_sides, 10)
 	coil_stream_close(pair->b);
 	EXPECT_EQ(coil_stream_pair(&pair->a, &pair->b, 4), 0);
 	peer = coil_spawn(writes_data, pair->b);
-	coil_yield();
+	coil_sleep(COIL_MSEC);
 	coil_stream_close(pair->a);
 	EXPECT_EQ(coil_join(peer), -EPIPE);
 	EXPECT_EQ(coil_stream_pair(&pair->a, NULL, (size_t)COIL_STREAM_LIMIT_MAX + 1), -EINVAL);
