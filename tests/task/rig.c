@@ -33,11 +33,49 @@ int rig_run_with(const struct coil_options *options, int (*entry)(void *arg), vo
 	return coil_sim_run(&simulation, entry, arg);
 }
 
+int rig_run_real(int (*entry)(void *arg), void *arg)
+{
+	struct coil_options options = rig_options();
+
+	return coil_run_with(&options, entry, arg);
+}
+
 int rig_run(int (*entry)(void *arg), void *arg)
 {
 	struct coil_options options = rig_options();
 
 	return rig_run_with(&options, entry, arg);
+}
+
+static int run_seed(uint64_t seed, const char *troubles, int (*entry)(void *arg), void *arg)
+{
+	const struct coil_options options = rig_options();
+	const struct coil_sim_options simulation = {
+		.size = sizeof simulation,
+		.seed = seed,
+		.profile = seed % 2 ? COIL_SIM_ODD : COIL_SIM_WILD,
+		.troubles = troubles,
+		.run = &options,
+	};
+
+	return coil_sim_run(&simulation, entry, arg);
+}
+
+int rig_run_seed(uint64_t seed, int (*entry)(void *arg), void *arg)
+{
+	return run_seed(seed, "FAULT=0", entry, arg);
+}
+
+int rig_run_steps(int (*entry)(void *arg))
+{
+	const char *seeds = getenv("COIL_TEST_SEEDS");
+	int rc = 0;
+
+	if (!seeds || !rig_is_simulated())
+		return rig_run(entry, NULL);
+	for (uint64_t seed = 1; rc == 0 && seed <= strtoull(seeds, NULL, 10); seed++)
+		rc = run_seed(seed, "FAULT=0,SHUFFLE=0", entry, NULL);
+	return rc;
 }
 
 int rig_run_on(unsigned sq_entries, unsigned cq_entries, int (*entry)(void *arg), void *arg)

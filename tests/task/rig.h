@@ -12,12 +12,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A test whose body is the main task of a loop. EXPECT alone may stand in it. */
+/* A test whose body is the main task of a loop. EXPECT alone may stand in it. It may run many
+ * times, once for each seed. */
 #define IN_TASK(suite, name)                                                                       \
 	TEST_ENTRY(name)                                                                           \
 	TEST(suite, name)                                                                          \
 	{                                                                                          \
-		EXPECT_EQ(rig_run(name##_entry, NULL), 0);                                         \
+		EXPECT_EQ(rig_run_steps(name##_entry), 0);                                         \
 	}                                                                                          \
 	static void name##_steps(void)
 
@@ -61,7 +62,9 @@
 
 #define WORD(value) ((void *)(intptr_t)(value))
 
-/* COIL_TEST_SIM=1: what can is run on the simulated kernel. */
+/* COIL_TEST_SIM=1: what can is run on the simulated kernel. COIL_TEST_SEEDS=N with it: the bodies
+ * of IN_TASK are, by the seeds 1..N, with all that a program must not notice but the order of
+ * tasks, on which many of them insist. */
 bool rig_is_simulated(void);
 #define NEEDS_KERNEL()                                                                             \
 	do {                                                                                       \
@@ -72,8 +75,15 @@ bool rig_is_simulated(void);
 /* No signal handlers, stacks of 256 KiB. */
 struct coil_options rig_options(void);
 int rig_run(int (*entry)(void *arg), void *arg);
+int rig_run_real(int (*entry)(void *arg), void *arg); /* always on the kernel */
 int rig_run_with(const struct coil_options *options, int (*entry)(void *arg), void *arg);
 int rig_run_on(unsigned sq_entries, unsigned cq_entries, int (*entry)(void *arg), void *arg);
+
+int rig_run_steps(int (*entry)(void *arg));
+
+/* On the simulated kernel, with what that seed does to it, the order of tasks too; no operation
+ * fails by itself. */
+int rig_run_seed(uint64_t seed, int (*entry)(void *arg), void *arg);
 
 struct coil_stats rig_stats(void);
 
