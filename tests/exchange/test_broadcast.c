@@ -256,7 +256,7 @@ static int deinit_with_a_subscriber(void *arg)
 TEST_SIGNAL(broadcast, deinit_with_a_subscriber_stops, SIGABRT,
 	    "coil_broadcast_deinit: task 1 \"main\": this broadcast has subscribers")
 {
-	rig_run(deinit_with_a_subscriber, NULL);
+	rig_run_real(deinit_with_a_subscriber, NULL);
 }
 
 static int unsubscribes_under_a_waiter(void *arg)
@@ -276,7 +276,7 @@ static int unsubscribes_under_a_waiter(void *arg)
 TEST_SIGNAL(broadcast, unsubscribing_under_a_waiter_stops, SIGABRT,
 	    "coil_broadcast_unsubscribe: task 1 \"main\": somebody waits on this subscriber")
 {
-	rig_run(unsubscribes_under_a_waiter, NULL);
+	rig_run_real(unsubscribes_under_a_waiter, NULL);
 }
 
 static int receives_unsubscribed(void *arg)
@@ -290,5 +290,5 @@ static int receives_unsubscribed(void *arg)
 TEST_SIGNAL(broadcast, receiving_unsubscribed_stops, SIGABRT,
 	    "coil_broadcast_receive: task 1 \"main\": this subscriber is not subscribed")
 {
-	rig_run(receives_unsubscribed, NULL);
+	rig_run_real(receives_unsubscribed, NULL);
 }

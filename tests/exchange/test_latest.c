@@ -124,5 +124,5 @@ static int deinit_while_somebody_waits(void *arg)
 TEST_SIGNAL(latest, deinit_while_somebody_waits_stops, SIGABRT,
 	    "coil_latest_deinit: task 1 \"main\": somebody waits for a change: close it first")
 {
-	rig_run(deinit_while_somebody_waits, NULL);
+	rig_run_real(deinit_while_somebody_waits, NULL);
 }

@@ -152,7 +152,7 @@ static int sends_twice(void *arg)
 TEST_SIGNAL(oneshot, a_second_send_stops, SIGABRT,
 	    "coil_oneshot_send: task 1 \"main\": a oneshot carries one item alone")
 {
-	rig_run(sends_twice, NULL);
+	rig_run_real(sends_twice, NULL);
 }
 
 static int sends_after_a_drop(void *arg)
@@ -168,7 +168,7 @@ static int sends_after_a_drop(void *arg)
 TEST_SIGNAL(oneshot, a_send_after_giving_up_stops, SIGABRT,
 	    "coil_oneshot_send: task 1 \"main\": its sender has given it up")
 {
-	rig_run(sends_after_a_drop, NULL);
+	rig_run_real(sends_after_a_drop, NULL);
 }
 
 static int deinit_while_somebody_waits(void *arg)
@@ -186,5 +186,5 @@ static int deinit_while_somebody_waits(void *arg)
 TEST_SIGNAL(oneshot, deinit_while_somebody_waits_stops, SIGABRT,
 	    "coil_oneshot_deinit: task 1 \"main\": somebody waits on this oneshot")
 {
-	rig_run(deinit_while_somebody_waits, NULL);
+	rig_run_real(deinit_while_somebody_waits, NULL);
 }

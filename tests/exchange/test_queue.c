@@ -355,7 +355,7 @@ static int task_done_too_often_entry(void *arg)
 TEST_SIGNAL(exchange, b13_6_task_done_too_often_is_an_error, SIGABRT,
 	    "coil_queue_task_done: task 1 \"main\": called more often than items were put")
 {
-	rig_run(task_done_too_often_entry, NULL);
+	rig_run_real(task_done_too_often_entry, NULL);
 }
 
 /* -- Shutdown ------------------------------------------------------------------------------------

@@ -225,7 +225,7 @@ TEST(queue, an_allocation_that_fails_loses_nothing)
 	EXPECT_EQ(coil_run_with(&options, runs_out_of_memory, NULL), 0);
 }
 
-IN_TASK(queue, has_a_limit_also_without_a_capacity)
+IN_REAL_TASK(queue, has_a_limit_also_without_a_capacity)
 {
 	struct coil_queue queue;
 	size_t count = 0;
@@ -266,7 +266,7 @@ static int deinit_while_somebody_waits(void *arg)
 TEST_SIGNAL(queue, deinit_while_somebody_waits_stops, SIGABRT,
 	    "coil_queue_deinit: task 1 \"main\": somebody waits on this queue: shut it down first")
 {
-	rig_run(deinit_while_somebody_waits, NULL);
+	rig_run_real(deinit_while_somebody_waits, NULL);
 }
 
 static int puts_on_another_loop(void *arg)
@@ -296,7 +296,7 @@ static int lends_its_queue(void *arg)
 TEST_SIGNAL(queue, of_another_loop_stops, SIGABRT,
 	    "task 1 \"main\": this queue was not made by coil_queue_init, or not on this thread's")
 {
-	rig_run(lends_its_queue, NULL);
+	rig_run_real(lends_its_queue, NULL);
 }
 
 static int shuts_with_odd_flags(void *arg)
@@ -311,7 +311,7 @@ static int shuts_with_odd_flags(void *arg)
 
 TEST_SIGNAL(queue, unknown_flags_of_a_shutdown_stop, SIGABRT, "8 is no flag of a shutdown")
 {
-	rig_run(shuts_with_odd_flags, NULL);
+	rig_run_real(shuts_with_odd_flags, NULL);
 }
 
 TEST_SIGNAL(queue, outside_of_a_loop_stops, SIGABRT, "coil_queue_init: called on a thread that")

@@ -532,7 +532,7 @@ static int selects_an_inert_operation(void *arg)
 TEST_SIGNAL(select, an_operation_that_was_not_started_stops, SIGABRT,
 	    "coil_select: task 1 \"main\": one of the futures was never started")
 {
-	rig_run(selects_an_inert_operation, NULL);
+	rig_run_real(selects_an_inert_operation, NULL);
 }
 
 static struct coil_promise lent;
@@ -564,7 +564,7 @@ static int lends_a_promise(void *arg)
 TEST_SIGNAL(select, a_future_of_another_loop_stops, SIGABRT,
 	    "one of the futures belongs to the loop of another thread")
 {
-	rig_run(lends_a_promise, NULL);
+	rig_run_real(lends_a_promise, NULL);
 }
 
 static int selects_itself(void *arg)
@@ -578,5 +578,5 @@ static int selects_itself(void *arg)
 TEST_SIGNAL(select, itself_stops, SIGABRT,
 	    "coil_select: task 1 \"main\": a task cannot await itself")
 {
-	rig_run(selects_itself, NULL);
+	rig_run_real(selects_itself, NULL);
 }

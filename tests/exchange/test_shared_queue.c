@@ -117,7 +117,7 @@ static int joins(void *arg)
 	return actor->result = coil_shared_queue_join(actor->queue);
 }
 
-IN_TASK(shared_queue, tasks_are_served_in_order_and_meet_a_cancel_late)
+IN_REAL_TASK(shared_queue, tasks_are_served_in_order_and_meet_a_cancel_late)
 {
 	struct coil_shared_queue queue;
 	struct actor actors[3];
@@ -145,7 +145,7 @@ IN_TASK(shared_queue, tasks_are_served_in_order_and_meet_a_cancel_late)
 }
 
 /* Served after the cancel was asked for, before the task has left: it keeps the item. */
-IN_TASK(shared_queue, an_item_that_comes_before_the_cancelled_task_has_left_is_kept)
+IN_REAL_TASK(shared_queue, an_item_that_comes_before_the_cancelled_task_has_left_is_kept)
 {
 	struct coil_shared_queue queue;
 	struct actor actor = { &queue, -7, 1 };
@@ -162,7 +162,7 @@ IN_TASK(shared_queue, an_item_that_comes_before_the_cancelled_task_has_left_is_k
 	coil_shared_queue_deinit(&queue);
 }
 
-IN_TASK(shared_queue, work_and_shutdown_are_as_of_other_queues)
+IN_REAL_TASK(shared_queue, work_and_shutdown_are_as_of_other_queues)
 {
 	struct coil_shared_queue queue;
 	struct actor putter = { &queue, 2, 1 };
@@ -190,7 +190,7 @@ static int gets_for_a_while(void *queue)
 	return coil_shared_queue_get(queue, NULL);
 }
 
-IN_TASK(shared_queue, a_task_meets_scopes_and_deadlines)
+IN_REAL_TASK(shared_queue, a_task_meets_scopes_and_deadlines)
 {
 	struct coil_shared_queue queue;
 	struct coil_scope scope;
@@ -241,7 +241,7 @@ static int gets_many(void *arg)
 	return 0;
 }
 
-IN_TASK(shared_queue, threads_put_and_tasks_get)
+IN_REAL_TASK(shared_queue, threads_put_and_tasks_get)
 {
 	struct coil_shared_queue queue;
 	struct actor putters[THREADS], getters[4];
@@ -279,7 +279,7 @@ static void *drains(void *arg)
 	return NULL;
 }
 
-IN_TASK(shared_queue, tasks_put_and_threads_get)
+IN_REAL_TASK(shared_queue, tasks_put_and_threads_get)
 {
 	struct coil_shared_queue queue;
 	struct actor getters[THREADS];
@@ -311,7 +311,7 @@ static void *puts_late(void *queue)
 	return NULL;
 }
 
-IN_TASK(shared_queue, a_put_wakes_a_loop_that_sleeps)
+IN_REAL_TASK(shared_queue, a_put_wakes_a_loop_that_sleeps)
 {
 	struct coil_shared_queue queue;
 	pthread_t thread;
@@ -452,7 +452,7 @@ static int storm_loop(void *arg)
 
 static void *storm_loop_thread(void *arg)
 {
-	EXPECT_EQ(rig_run(storm_loop, arg), 0);
+	EXPECT_EQ(rig_run_real(storm_loop, arg), 0);
 	return NULL;
 }
 

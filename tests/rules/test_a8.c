@@ -51,7 +51,7 @@ static int receives_and_waits(void *op)
 }
 
 /* asyncio drops a result that is there when the cancel or the timeout comes. */
-IN_TASK(rules, a8_2_completion_wins)
+IN_REAL_TASK(rules, a8_2_completion_wins)
 {
 	struct canceller canceller = { .hook.fire = cancel_now };
 	struct coil_op op;

@@ -14,7 +14,7 @@ static void fire_note(struct coil_hook *hook)
 	rig_note(((struct note_hook *)(void *)hook)->letter);
 }
 
-IN_TASK(rules, b1_1_io_is_queued_before_the_timers_that_are_due)
+IN_REAL_TASK(rules, b1_1_io_is_queued_before_the_timers_that_are_due)
 {
 	struct note_hook io = { { NULL, fire_note }, 'i' };
 	struct note_hook timer = { { NULL, fire_note }, 't' };
@@ -193,7 +193,7 @@ static void *resolves_in_a_thread(void *promise)
 	return NULL;
 }
 
-IN_TASK(rules, b1_9_a_message_from_a_thread_queues_and_wakes)
+IN_REAL_TASK(rules, b1_9_a_message_from_a_thread_queues_and_wakes)
 {
 	struct coil_promise promise;
 	pthread_t thread;

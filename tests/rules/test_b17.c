@@ -14,7 +14,7 @@ static void *fails_in_a_thread(void *promise)
 	return NULL;
 }
 
-IN_TASK(rules, b17_1_a_result_or_a_failure_comes_from_a_thread)
+IN_REAL_TASK(rules, b17_1_a_result_or_a_failure_comes_from_a_thread)
 {
 	struct coil_promise promise;
 	pthread_t thread;

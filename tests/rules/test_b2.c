@@ -132,7 +132,7 @@ static void *resolves(void *promise)
 	return NULL;
 }
 
-IN_TASK(rules, b2_6_a_result_that_comes_after_a_cancel_is_tolerated)
+IN_REAL_TASK(rules, b2_6_a_result_that_comes_after_a_cancel_is_tolerated)
 {
 	struct coil_promise promise;
 	struct coil_task *task;

@@ -140,7 +140,7 @@ static int writes_late(void *fd)
 }
 
 /* asyncio drops the result and raises TimeoutError. */
-IN_TASK(rules, b8_6_a_completion_that_was_reaped_first_wins_over_the_deadline)
+IN_REAL_TASK(rules, b8_6_a_completion_that_was_reaped_first_wins_over_the_deadline)
 {
 	struct coil_task *writer;
 	int fds[2];

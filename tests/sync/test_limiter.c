@@ -165,6 +165,7 @@ IN_TASK(limiter, many_borrowers_come_and_go)
 	unsigned random = 3, count = 0;
 
 	begin(UINT32_MAX);
+	memset(has, 0, sizeof has);
 	for (int i = 0; i < 20000; i++) {
 		unsigned n;
 

@@ -82,7 +82,7 @@ static int uses_foreign(void *arg)
 
 static void *runs_a_loop(void *arg)
 {
-	rig_run(uses_foreign, arg);
+	rig_run_real(uses_foreign, arg);
 	return NULL;
 }
 
@@ -127,7 +127,7 @@ static int waits_for_a_task_that_waits_for_it(void *arg)
 TEST_SIGNAL(sync_misuse, a_deadlock_is_reported_with_what_is_waited_for, SIGALRM,
 	    "waits for mutex")
 {
-	rig_run(waits_for_a_task_that_waits_for_it, NULL);
+	rig_run_real(waits_for_a_task_that_waits_for_it, NULL);
 }
 
 /* -- Condition --------------------------------------------------------------- */

@@ -254,6 +254,7 @@ IN_TASK(mutex, a_zeroed_one_is_ready_and_the_counters_tell)
 		uint64_t untouched;
 	} shorter = { .size = 16, .untouched = 77 };
 
+	memset(&zeroed, 0, sizeof zeroed);
 	EXPECT_EQ(coil_mutex_try_lock(&zeroed), 0);
 	EXPECT_EQ(coil_mutex_try_lock(&zeroed), -EAGAIN);
 	EXPECT_EQ(coil_mutex_stats(&zeroed, &all), 0);

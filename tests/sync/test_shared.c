@@ -103,7 +103,7 @@ static int locks(void *letter)
 	return 0;
 }
 
-IN_TASK(shared, tasks_of_one_loop_take_turns)
+IN_REAL_TASK(shared, tasks_of_one_loop_take_turns)
 {
 	struct coil_task *tasks[4];
 
@@ -134,7 +134,7 @@ static int has_it_in_spite_of_the_cancel(void *arg)
 	return 0;
 }
 
-IN_TASK(shared, a_cancelled_task_that_was_handed_it_passes_it_on)
+IN_REAL_TASK(shared, a_cancelled_task_that_was_handed_it_passes_it_on)
 {
 	struct coil_task *first, *second;
 
@@ -150,7 +150,7 @@ IN_TASK(shared, a_cancelled_task_that_was_handed_it_passes_it_on)
 	coil_shared_mutex_deinit(&mutex);
 }
 
-IN_TASK(shared, cancelled_before_and_timed_out)
+IN_REAL_TASK(shared, cancelled_before_and_timed_out)
 {
 	struct coil_task *holder;
 	struct coil_scope scope;
@@ -203,7 +203,7 @@ static int waits(void *letter)
 }
 
 /* The loop sleeps meanwhile, and does not call it a deadlock. */
-IN_TASK(shared, a_thread_wakes_tasks_in_order)
+IN_REAL_TASK(shared, a_thread_wakes_tasks_in_order)
 {
 	struct coil_task *tasks[3];
 	pthread_t thread;
@@ -226,7 +226,7 @@ static void *waits_in_a_thread(void *ret)
 	return NULL;
 }
 
-IN_TASK(shared, a_task_wakes_threads)
+IN_REAL_TASK(shared, a_task_wakes_threads)
 {
 	pthread_t threads[3];
 	int results[3] = { 1, 1, 1 };
@@ -255,7 +255,7 @@ static void *locks_in_a_thread(void *arg)
 	return NULL;
 }
 
-IN_TASK(shared, tasks_and_threads_stand_in_one_queue)
+IN_REAL_TASK(shared, tasks_and_threads_stand_in_one_queue)
 {
 	struct coil_task *first, *last;
 	pthread_t thread;
@@ -324,7 +324,7 @@ static int runs_counters(void *arg)
 
 static void *runs_a_loop(void *arg)
 {
-	EXPECT_EQ(rig_run(runs_counters, arg), 0);
+	EXPECT_EQ(rig_run_real(runs_counters, arg), 0);
 	return NULL;
 }
 
@@ -392,7 +392,7 @@ TEST(shared, who_was_woken_may_free_it_and_end_its_loop)
 		ASSERT_EQ(pthread_create(&thread, NULL, sets_at_once, own), 0);
 		if (i % 3 == 0)
 			nap();
-		EXPECT_EQ(rig_run(waits_and_frees, own), 0);
+		EXPECT_EQ(rig_run_real(waits_and_frees, own), 0);
 		pthread_join(thread, NULL);
 	}
 }
@@ -478,7 +478,7 @@ static int deinits_with_a_waiter(void *arg)
 TEST_SIGNAL(shared, deinit_of_an_event_with_waiters, SIGABRT,
 	    "coil_shared_event_deinit: task 1 \"main\": 1 tasks or threads wait for it")
 {
-	rig_run(deinits_with_a_waiter, NULL);
+	rig_run_real(deinits_with_a_waiter, NULL);
 }
 
 static int ends_with_it(void *arg)
@@ -490,7 +490,7 @@ static int ends_with_it(void *arg)
 
 TEST_SIGNAL(shared, ending_with_a_mutex, SIGABRT, "this task ends with 1 locks of its own held")
 {
-	rig_run(ends_with_it, NULL);
+	rig_run_real(ends_with_it, NULL);
 }
 
 static void waits_in_a_hook(struct coil_hook *hook)
@@ -515,5 +515,5 @@ static int fires_a_hook(void *arg)
 TEST_SIGNAL(shared, waiting_on_a_loops_thread_outside_of_tasks, SIGABRT,
 	    "it has to wait, and only a task, or a thread without a loop, can wait")
 {
-	rig_run(fires_a_hook, NULL);
+	rig_run_real(fires_a_hook, NULL);
 }

@@ -249,3 +249,9 @@ TEST(sync_storm, nothing_is_lost_whatever_is_cancelled)
 	for (int seed = 1; seed <= seeds; seed++)
 		EXPECT_EQ(rig_run(storm, WORD(seed)), 0);
 }
+
+TEST(sync_storm, nor_in_another_order_of_tasks)
+{
+	for (uint64_t seed = 1; seed <= (RIG_IS_SLOW ? 50 : 200); seed++)
+		EXPECT_EQ(rig_run_seed(seed, storm, WORD(seed)), 0);
+}

@@ -22,12 +22,12 @@
 	}                                                                                          \
 	static void name##_steps(void)
 
-/* A program whose main task breaks a rule: it is stopped with these words. */
+/* A program whose main task breaks a rule: it is stopped with these words. On the kernel. */
 #define STOPS_IN_TASK(suite, name, words)                                                          \
 	TEST_ENTRY(name)                                                                           \
 	TEST_SIGNAL(suite, name, SIGABRT, words)                                                   \
 	{                                                                                          \
-		rig_run(name##_entry, NULL);                                                       \
+		rig_run_real(name##_entry, NULL);                                                  \
 	}                                                                                          \
 	static void name##_steps(void)
 
