@@ -8,6 +8,7 @@
 #define COIL_FUTURE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -31,6 +32,8 @@ struct coil_hook {
 struct coil_future_ops {
 	const char *kind;
 	void (*cancel)(struct coil_future *future);
+	/* Or NULL: what is known of a pending one beyond its kind. Also in a signal handler. */
+	void (*describe)(struct coil_future *future, char *text, size_t bytes);
 };
 
 /* Private by convention: read it through the functions below. */

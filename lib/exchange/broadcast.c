@@ -178,7 +178,9 @@ int coil_broadcast_try_receive(struct coil_subscriber *subscriber, void *ret_ite
 	return receive_now(subscriber, ret_item);
 }
 
-static const struct coil_future_ops receive_ops = { "broadcast", handover_cancel };
+static const struct coil_future_ops receive_ops = {
+	.kind = "broadcast", .cancel = handover_cancel
+};
 
 int coil_broadcast_receive(struct coil_subscriber *subscriber, void *ret_item)
 {

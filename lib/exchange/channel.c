@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "base/words.h"
 #include "exchange/select.h"
 
 _Static_assert(sizeof(struct coil_channel) <= 144, "growth is a decision");
@@ -83,8 +84,20 @@ int coil_channel_try_receive(struct coil_channel *channel, void *ret_item)
 /* -- Waiting -------------------------------------------------------------------------------------
  */
 
-static const struct coil_future_ops send_ops = { "channel send", handover_cancel };
-static const struct coil_future_ops receive_ops = { "channel receive", handover_cancel };
+static void describe(struct coil_future *future, char *text, size_t bytes)
+{
+	const struct coil_channel *channel =
+		container_of(future, struct task_handover, future)->handover.object;
+	struct words words;
+
+	words_begin(&words, text, bytes);
+	words_add(&words, future->ops->kind);
+	words_add(&words, ", ");
+	words_part(&words, channel->items.count, channel->items.capacity, " items");
+}
+
+static const struct coil_future_ops send_ops = { "channel send", handover_cancel, describe };
+static const struct coil_future_ops receive_ops = { "channel receive", handover_cancel, describe };
 
 int coil_channel_send(struct coil_channel *channel, const void *item)
 {
@@ -101,6 +114,7 @@ int coil_channel_send(struct coil_channel *channel, const void *item)
 		return handover_end(task, rc);
 	channel->waits++;
 	handover_init(&wait.handover, HANDOVER_TASK);
+	wait.handover.object = channel;
 	wait.handover.source = item;
 	return handover_await(task, &channel->senders, &wait, &send_ops);
 }
@@ -120,6 +134,7 @@ int coil_channel_receive(struct coil_channel *channel, void *ret_item)
 		return handover_end(task, rc);
 	channel->waits++;
 	handover_init(&wait.handover, HANDOVER_TASK);
+	wait.handover.object = channel;
 	wait.handover.target = ret_item;
 	return handover_await(task, &channel->receivers, &wait, &receive_ops);
 }

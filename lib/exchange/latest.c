@@ -88,7 +88,9 @@ static int see_change(struct coil_observer *observer)
 	return 0;
 }
 
-static const struct coil_future_ops changed_ops = { "change of a value", handover_cancel };
+static const struct coil_future_ops changed_ops = {
+	.kind = "change of a value", .cancel = handover_cancel
+};
 
 int coil_latest_changed(struct coil_observer *observer)
 {

@@ -109,8 +109,10 @@ int coil_oneshot_try_receive(struct coil_oneshot *oneshot, void *ret_item)
 	return receive_now(oneshot, ret_item);
 }
 
-static const struct coil_future_ops receive_ops = { "oneshot", handover_cancel };
-static const struct coil_future_ops closed_ops = { "oneshot to be closed", handover_cancel };
+static const struct coil_future_ops receive_ops = { .kind = "oneshot", .cancel = handover_cancel };
+static const struct coil_future_ops closed_ops = {
+	.kind = "oneshot to be closed", .cancel = handover_cancel
+};
 
 int coil_oneshot_receive(struct coil_oneshot *oneshot, void *ret_item)
 {

@@ -2,6 +2,7 @@
 /* Queues of one loop: the waiting around queue_body.c. */
 #include "coil/queue.h"
 
+#include "base/words.h"
 #include "exchange/queue_body.h"
 #include "exchange/select.h"
 
@@ -60,9 +61,37 @@ void coil_queue_deinit(struct coil_queue *queue)
 /* -- Put and get ---------------------------------------------------------------------------------
  */
 
-static const struct coil_future_ops put_ops = { "queue put", handover_cancel };
-static const struct coil_future_ops get_ops = { "queue get", handover_cancel };
-static const struct coil_future_ops join_ops = { "queue join", handover_cancel };
+static void describe(struct coil_future *future, char *text, size_t bytes)
+{
+	const struct coil_queue *queue =
+		container_of(future, struct task_handover, future)->handover.object;
+	struct words words;
+
+	words_begin(&words, text, bytes);
+	words_add(&words, future->ops->kind);
+	words_add(&words, ", ");
+	if (queue->body.items.capacity)
+		words_part(&words, queue->body.items.count, queue->body.items.capacity, "");
+	else
+		words_number(&words, queue->body.items.count);
+	words_add(&words, " items");
+}
+
+static void describe_join(struct coil_future *future, char *text, size_t bytes)
+{
+	const struct coil_queue *queue =
+		container_of(future, struct task_handover, future)->handover.object;
+	struct words words;
+
+	words_begin(&words, text, bytes);
+	words_add(&words, "queue join, ");
+	words_number(&words, queue->body.unfinished);
+	words_add(&words, " not done");
+}
+
+static const struct coil_future_ops put_ops = { "queue put", handover_cancel, describe };
+static const struct coil_future_ops get_ops = { "queue get", handover_cancel, describe };
+static const struct coil_future_ops join_ops = { "queue join", handover_cancel, describe_join };
 
 int coil_queue_try_put(struct coil_queue *queue, const void *item)
 {
@@ -91,6 +120,7 @@ int coil_queue_put(struct coil_queue *queue, const void *item)
 		return handover_end(task, rc);
 	queue->body.waits++;
 	handover_init(&wait.handover, HANDOVER_TASK);
+	wait.handover.object = queue;
 	wait.handover.source = item;
 	return handover_await(task, &queue->body.putters, &wait, &put_ops);
 }
@@ -110,6 +140,7 @@ int coil_queue_get(struct coil_queue *queue, void *ret_item)
 		return handover_end(task, rc);
 	queue->body.waits++;
 	handover_init(&wait.handover, HANDOVER_TASK);
+	wait.handover.object = queue;
 	wait.handover.target = ret_item;
 	return handover_await(task, &queue->body.getters, &wait, &get_ops);
 }
@@ -137,6 +168,7 @@ int coil_queue_join(struct coil_queue *queue)
 	if (unlikely(rc < 0))
 		return rc;
 	handover_init(&wait.handover, HANDOVER_TASK);
+	wait.handover.object = queue;
 	return handover_await(task, &queue->body.joiners, &wait, &join_ops);
 }
 

@@ -146,7 +146,7 @@ static void select_cancel(struct coil_future *future)
 	future_resolve(future, -ECANCELED);
 }
 
-static const struct coil_future_ops select_ops = { "select", select_cancel };
+static const struct coil_future_ops select_ops = { .kind = "select", .cancel = select_cancel };
 
 /* -- Waiting -------------------------------------------------------------------------------------
  */

@@ -148,9 +148,9 @@ static bool take_back(struct coil_shared_queue *queue, struct shared_wait *wait)
 
 /* For reports: otherwise they are promises, which cannot be asked to finish soon. */
 static const struct coil_future_ops errand_ops[] = {
-	[ERRAND_PUT] = { "shared queue put", NULL },
-	[ERRAND_GET] = { "shared queue get", NULL },
-	[ERRAND_JOIN] = { "shared queue join", NULL },
+	[ERRAND_PUT] = { .kind = "shared queue put" },
+	[ERRAND_GET] = { .kind = "shared queue get" },
+	[ERRAND_JOIN] = { .kind = "shared queue join" },
 };
 
 /* The lock is held, and given back. */

@@ -30,7 +30,7 @@ struct flight {
 	unsigned shares;
 };
 
-static const struct coil_future_ops flight_ops = { "flight", NULL };
+static const struct coil_future_ops flight_ops = { .kind = "flight" };
 
 static struct flight *flight_find(const struct coil_flights *flights, const struct coil_key *key)
 {

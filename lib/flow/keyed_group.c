@@ -289,7 +289,9 @@ static void next_wait_cancel(struct coil_future *future)
 	future_resolve(future, -ECANCELED);
 }
 
-static const struct coil_future_ops next_wait_ops = { "next of a keyed group", next_wait_cancel };
+static const struct coil_future_ops next_wait_ops = {
+	.kind = "next of a keyed group", .cancel = next_wait_cancel
+};
 
 /* The first that has ended, out of the table; waits for it. 0, -ENOENT or the caller's reason. */
 static int next_slot(struct scheduler *s, struct coil_keyed_group *keyed, struct slot **ret_slot)

@@ -136,7 +136,9 @@ static void rate_wait_cancel(struct coil_future *future)
 		serve(rate);
 }
 
-static const struct coil_future_ops rate_wait_ops = { "rate limit", rate_wait_cancel };
+static const struct coil_future_ops rate_wait_ops = {
+	.kind = "rate limit", .cancel = rate_wait_cancel
+};
 
 /* -- The public face -----------------------------------------------------------------------------
  */

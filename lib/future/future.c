@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "base/words.h"
+
 /* Takes @hook out of the list at @first; who stood before it is in @ret_previous. */
 static bool list_take(struct coil_hook **first, const struct coil_hook *hook,
 		      struct coil_hook **ret_previous)
@@ -138,4 +140,15 @@ int coil_future_unthen(struct coil_future *future, struct coil_hook *hook)
 	else if (!(future->flags & FUTURE_COUNTED))
 		was_there = future_try_remove_waiter(future, hook);
 	return was_there ? 0 : -ENOENT;
+}
+
+void future_describe(struct coil_future *future, char *text, size_t bytes)
+{
+	struct words words;
+
+	words_begin(&words, text, bytes);
+	if (future->ops && future->ops->describe && future_is_pending(future))
+		future->ops->describe(future, text, bytes);
+	else
+		words_add(&words, future->ops ? future->ops->kind : "nothing");
 }

@@ -154,6 +154,9 @@ static inline bool future_cancel(struct coil_future *future)
 	return true;
 }
 
+/* "mutex held by task 3 \"x\"", or its kind alone. Changes nothing. */
+void future_describe(struct coil_future *future, char *text, size_t bytes);
+
 /* Did the producer end because it was asked to? Linux reports an interrupted request in several
  * ways. */
 static inline bool result_is_cancel(int32_t result)

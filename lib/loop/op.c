@@ -27,7 +27,7 @@ static void op_future_cancel(struct coil_future *future)
 	op_cancel(op_loop(op), op);
 }
 
-const struct coil_future_ops op_future_ops = { "operation", op_future_cancel };
+const struct coil_future_ops op_future_ops = { .kind = "operation", .cancel = op_future_cancel };
 
 struct coil_op *op_of_future(struct coil_future *future)
 {

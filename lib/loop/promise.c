@@ -13,7 +13,7 @@
 #include "loop/observe.h"
 
 /* No cancel: a waiter detaches itself, and the promise stays pending. */
-static const struct coil_future_ops promise_ops = { "promise", NULL };
+static const struct coil_future_ops promise_ops = { .kind = "promise" };
 
 static void resolve(struct coil_promise *promise, int result)
 {

@@ -62,7 +62,7 @@ static void timer_cancel(struct coil_future *future)
 	timer_resolve(timer, -ECANCELED);
 }
 
-static const struct coil_future_ops timer_ops = { "timer", timer_cancel };
+static const struct coil_future_ops timer_ops = { .kind = "timer", .cancel = timer_cancel };
 
 struct coil_timer *timer_of_future(struct coil_future *future)
 {

@@ -218,7 +218,9 @@ static void taker_cancel(struct coil_future *future)
 	taker_leave(container_of(future, struct taker, future), -ECANCELED);
 }
 
-static const struct coil_future_ops taker_ops = {"connection of a pool", taker_cancel};
+static const struct coil_future_ops taker_ops = {
+	.kind = "connection of a pool", .cancel = taker_cancel
+};
 
 /* Something has become free: who has waited longest, and may have it, gets it. */
 static void serve(struct coil_conn_pool *pool)
@@ -505,7 +507,7 @@ int coil_conn_pool_stats(const struct coil_conn_pool *pool,
 }
 
 /* Only the loser of its own wait: it cannot be asked. */
-static const struct coil_future_ops closer_ops = {"connections that are taken", NULL};
+static const struct coil_future_ops closer_ops = {.kind = "connections that are taken"};
 
 void coil_conn_pool_close(struct coil_conn_pool *pool)
 {

@@ -445,7 +445,7 @@ int coil_listener_port(const struct coil_listener *listener)
 	return rc < 0 ? -EOPNOTSUPP : rc;
 }
 
-static const struct coil_future_ops closer_ops = {"listener's last acceptor", NULL};
+static const struct coil_future_ops closer_ops = { .kind = "listener's last acceptor" };
 
 static void drive_out(struct coil_listener *listener)
 {

@@ -100,7 +100,9 @@ static void turn_cancel(struct coil_future *future)
 	future_resolve(future, -ECANCELED);
 }
 
-static const struct coil_future_ops turn_ops = {"stream's turn to write", turn_cancel};
+static const struct coil_future_ops turn_ops = {
+	.kind = "stream's turn to write", .cancel = turn_cancel
+};
 
 int stream_take_turn(struct coil_stream *stream)
 {
@@ -229,7 +231,7 @@ int coil_stream_shutdown(struct coil_stream *stream)
  */
 
 /* Only the loser of its own wait: it cannot be asked. */
-static const struct coil_future_ops closer_ops = {"stream's last user", NULL};
+static const struct coil_future_ops closer_ops = { .kind = "stream's last user" };
 
 static void drive_out(struct coil_stream *stream)
 {

@@ -50,8 +50,12 @@ static void wait_cancel(struct coil_future *future)
 	future_resolve(future, -ECANCELED);
 }
 
-static const struct coil_future_ops reader_ops = {"bytes in a stream pair", wait_cancel};
-static const struct coil_future_ops writer_ops = {"room in a stream pair", wait_cancel};
+static const struct coil_future_ops reader_ops = {
+	.kind = "bytes in a stream pair", .cancel = wait_cancel
+};
+static const struct coil_future_ops writer_ops = {
+	.kind = "room in a stream pair", .cancel = wait_cancel
+};
 
 /* A cancel that comes after the wake is met by the next wait. */
 static int wait_at(struct coil_stream *stream, struct coil_future **place,

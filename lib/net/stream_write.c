@@ -100,8 +100,10 @@ static void wait_cancel(struct coil_future *future)
 	future_resolve(future, -ECANCELED);
 }
 
-static const struct coil_future_ops drain_ops = {"stream's low-water mark", wait_cancel};
-static const struct coil_future_ops flush_ops = {"stream's flush", wait_cancel};
+static const struct coil_future_ops drain_ops = {
+	.kind = "stream's low-water mark", .cancel = wait_cancel
+};
+static const struct coil_future_ops flush_ops = {.kind = "stream's flush", .cancel = wait_cancel};
 
 static int wait_in(struct stream_out *out, struct coil_list *line,
 		   const struct coil_future_ops *ops)

@@ -336,7 +336,7 @@ int coil_seqpacket_connect(struct coil_udp **ret_udp, const char *path,
  */
 
 /* Only the loser of its own wait: it cannot be asked. */
-static const struct coil_future_ops closer_ops = {"socket's last user", NULL};
+static const struct coil_future_ops closer_ops = {.kind = "socket's last user"};
 
 static void drive_out(struct coil_udp *udp)
 {

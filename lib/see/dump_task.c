@@ -147,14 +147,16 @@ void dump_wait(struct dump *dump, struct coil_future *future)
 {
 	struct text *text = dump->text;
 	struct wait_view wait;
+	char words[120];
 
 	wait_view_read(future, &wait);
+	future_describe(future, words, sizeof words);
 	if (wait.op)
 		add_op(dump, &wait);
 	else if (wait.task)
 		add_task_name(text, wait.task);
 	else
-		text_add(text, wait.kind);
+		text_add(text, words);
 	if (wait.deadline != CLOCK_FOREVER)
 		add_left(dump, wait.deadline);
 	if (wait.progress.of > 0) {

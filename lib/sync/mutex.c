@@ -8,9 +8,27 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/words.h"
+
 _Static_assert(sizeof(struct coil_mutex) == 56, "growth is a decision");
 
-static const struct waiters_kind mutex_kind = WAITERS_KIND("mutex", NULL);
+static void describe_mutex(struct words *words, const struct coil_mutex *mutex)
+{
+	waiters_describe_holder(&mutex->waiters, words, mutex->holder);
+}
+
+static void describe(struct coil_future *future, char *text, size_t bytes)
+{
+	struct words words;
+	struct coil_waiters *waiters;
+
+	words_begin(&words, text, bytes);
+	waiters = waiters_describe(future, &words);
+	if (waiters)
+		describe_mutex(&words, container_of(waiters, struct coil_mutex, waiters));
+}
+
+static const struct waiters_kind mutex_kind = WAITERS_KIND_TOLD("mutex", NULL, describe);
 
 /* Asked to finish soon, it cannot: it waits on. */
 static void wait_on(struct coil_future *future)
@@ -18,7 +36,7 @@ static void wait_on(struct coil_future *future)
 	check(future_is_pending(future));
 }
 
-static const struct waiters_kind retake_kind = { { "mutex", wait_on }, NULL };
+static const struct waiters_kind retake_kind = { { "mutex", wait_on, describe }, NULL };
 
 void mutex_give(struct coil_mutex *mutex)
 {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "sync/waiters.h"
 
 _Static_assert(sizeof(struct coil_rwlock) == 64, "growth is a decision");
@@ -44,8 +45,31 @@ static void rwlock_left(struct coil_waiters *waiters, struct coil_waiter *waiter
 	admit(rwlock_of(waiters));
 }
 
-static const struct waiters_kind read_kind = WAITERS_KIND("rwlock to read", rwlock_left);
-static const struct waiters_kind write_kind = WAITERS_KIND("rwlock to write", rwlock_left);
+static void describe_rwlock(struct words *words, const struct coil_rwlock *rwlock)
+{
+	waiters_describe_holder(&rwlock->waiters, words, rwlock->writer);
+	if (rwlock->readers == 0)
+		return;
+	words_add(words, " held by ");
+	words_number(words, rwlock->readers);
+	words_add(words, rwlock->readers == 1 ? " reader" : " readers");
+}
+
+static void describe(struct coil_future *future, char *text, size_t bytes)
+{
+	struct words words;
+	struct coil_waiters *waiters;
+
+	words_begin(&words, text, bytes);
+	waiters = waiters_describe(future, &words);
+	if (waiters)
+		describe_rwlock(&words, container_of(waiters, struct coil_rwlock, waiters));
+}
+
+static const struct waiters_kind read_kind =
+	WAITERS_KIND_TOLD("rwlock to read", rwlock_left, describe);
+static const struct waiters_kind write_kind =
+	WAITERS_KIND_TOLD("rwlock to write", rwlock_left, describe);
 
 void coil_rwlock_init(struct coil_rwlock *rwlock)
 {

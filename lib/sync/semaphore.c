@@ -5,11 +5,31 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "sync/waiters.h"
 
 _Static_assert(sizeof(struct coil_semaphore) == 56, "growth is a decision");
 
-static const struct waiters_kind semaphore_kind = WAITERS_KIND("semaphore", NULL);
+static void describe_semaphore(struct words *words, const struct coil_semaphore *semaphore)
+{
+	words_add(words, ", ");
+	words_number(words, semaphore->waiters.count);
+	words_add(words, " waiting");
+}
+
+static void describe(struct coil_future *future, char *text, size_t bytes)
+{
+	struct words words;
+	struct coil_waiters *waiters;
+
+	words_begin(&words, text, bytes);
+	waiters = waiters_describe(future, &words);
+	if (waiters)
+		describe_semaphore(&words, container_of(waiters, struct coil_semaphore, waiters));
+}
+
+static const struct waiters_kind semaphore_kind =
+	WAITERS_KIND_TOLD("semaphore", NULL, describe);
 
 void coil_semaphore_init(struct coil_semaphore *semaphore, unsigned value)
 {

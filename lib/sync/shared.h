@@ -21,7 +21,7 @@ struct shared_kind {
 	void (*emptied)(struct coil_shared_waiters *waiters);
 };
 
-#define SHARED_KIND(name, emptied_) { { (name), shared_cancel }, (emptied_) }
+#define SHARED_KIND(name, emptied_) { { (name), shared_cancel, NULL }, (emptied_) }
 
 /* In the frame of who waits. */
 struct coil_shared_waiter {

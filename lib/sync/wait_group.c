@@ -4,11 +4,31 @@
 
 #include <string.h>
 
+#include "base/words.h"
 #include "sync/waiters.h"
 
 _Static_assert(sizeof(struct coil_wait_group) == 56, "growth is a decision");
 
-static const struct waiters_kind wait_group_kind = WAITERS_KIND("wait group", NULL);
+static void describe_wait_group(struct words *words, const struct coil_wait_group *wait_group)
+{
+	words_add(words, ", ");
+	words_number(words, wait_group->count);
+	words_add(words, " not done");
+}
+
+static void describe(struct coil_future *future, char *text, size_t bytes)
+{
+	struct words words;
+	struct coil_waiters *waiters;
+
+	words_begin(&words, text, bytes);
+	waiters = waiters_describe(future, &words);
+	if (waiters)
+		describe_wait_group(&words, container_of(waiters, struct coil_wait_group, waiters));
+}
+
+static const struct waiters_kind wait_group_kind =
+	WAITERS_KIND_TOLD("wait group", NULL, describe);
 
 void coil_wait_group_init(struct coil_wait_group *wait_group)
 {

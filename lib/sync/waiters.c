@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/words.h"
 #include "task/scope.h"
 
 _Static_assert(sizeof(struct coil_waiters) == 40, "growth is a decision");
@@ -66,6 +67,21 @@ void waiters_cancel(struct coil_future *future)
 	waiters_wake(waiter, -ECANCELED);
 	if (kind->left)
 		kind->left(waiters, waiter);
+}
+
+struct coil_waiters *waiters_describe(struct coil_future *future, struct words *words)
+{
+	words_add(words, future->ops->kind);
+	return container_of(future, struct coil_waiter, future)->queue;
+}
+
+void waiters_describe_holder(const struct coil_waiters *waiters, struct words *words,
+			     uint64_t holder)
+{
+	if (!holder)
+		return;
+	words_add(words, " held by ");
+	task_describe_id(words, scheduler_of(waiters->loop), holder);
 }
 
 void waiters_wake_all(struct coil_waiters *waiters, int32_t result)

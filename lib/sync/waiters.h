@@ -26,7 +26,9 @@ struct waiters_kind {
 	void (*left)(struct coil_waiters *waiters, struct coil_waiter *waiter);
 };
 
-#define WAITERS_KIND(name, left_) { { (name), waiters_cancel }, (left_) }
+#define WAITERS_KIND(name, left_) { { (name), waiters_cancel, NULL }, (left_) }
+#define WAITERS_KIND_TOLD(name, left_, describe_)                                                  \
+	{ { (name), waiters_cancel, (describe_) }, (left_) }
 
 /* In the frame of the task that waits. */
 struct coil_waiter {
@@ -38,6 +40,15 @@ struct coil_waiter {
 	int32_t result;		    /* for who hands something over and does not know what to say */
 	uint32_t want;		    /* the kind's own */
 };
+
+/* For what describes a wait: the queue that its waiter stands in, or NULL, and @text begun with the
+ * kind. */
+struct words;
+struct coil_waiters *waiters_describe(struct coil_future *future, struct words *words);
+
+/* " held by task 3 \"x\"", if there is one. */
+void waiters_describe_holder(const struct coil_waiters *waiters, struct words *words,
+			     uint64_t holder);
 
 /* The cancel of every kind. */
 void waiters_cancel(struct coil_future *future);

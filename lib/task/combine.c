@@ -109,9 +109,9 @@ static void combinator_cancel(struct coil_future *future)
 	cancel_children(c);
 }
 
-static const struct coil_future_ops gather_ops = { "gather", combinator_cancel };
-static const struct coil_future_ops wait_ops = { "wait", NULL };
-static const struct coil_future_ops arrival_ops = { "as_completed", NULL };
+static const struct coil_future_ops gather_ops = { .kind = "gather", .cancel = combinator_cancel };
+static const struct coil_future_ops wait_ops = { .kind = "wait" };
+static const struct coil_future_ops arrival_ops = { .kind = "as_completed" };
 
 static void check_child(struct coil_future *future, const struct scheduler *s,
 			const char *function)

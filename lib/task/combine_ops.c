@@ -56,7 +56,7 @@ static void batch_future_cancel(struct coil_future *future)
 	batch_cancel(batch);
 }
 
-static const struct coil_future_ops batch_ops = { "batch", batch_future_cancel };
+static const struct coil_future_ops batch_ops = { .kind = "batch", .cancel = batch_future_cancel };
 
 static void batch_open(struct batch *batch, struct coil_loop *loop, struct coil_op *ops, size_t n,
 		       bool is_chain)

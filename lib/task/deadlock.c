@@ -3,8 +3,10 @@
 #include "task/deadlock.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "loop/op.h"
+#include "task/combine.h"
 #include "task/scope.h"
 
 void task_describe_wait(const struct coil_task *task, char *text, size_t bytes)
@@ -12,6 +14,7 @@ void task_describe_wait(const struct coil_task *task, char *text, size_t bytes)
 	struct coil_future *future = task->awaits;
 	const struct coil_task *other;
 	const struct coil_op *op;
+	struct combine_progress progress;
 
 	if (!future) {
 		snprintf(text, bytes, "nothing");
@@ -24,7 +27,13 @@ void task_describe_wait(const struct coil_task *task, char *text, size_t bytes)
 	else if (other)
 		task_describe(other, text, bytes);
 	else
-		snprintf(text, bytes, "%s", future->ops->kind);
+		future_describe(future, text, bytes);
+	if (combine_progress(future, &progress)) {
+		size_t length = strlen(text);
+
+		snprintf(text + length, bytes - length, ", %u of %u done", progress.done,
+			 progress.of);
+	}
 }
 
 void deadlock_tell(struct scheduler *s, void (*tell)(void *context, const char *line),

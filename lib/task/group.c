@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "base/words.h"
 #include "task/audit.h"
 #include "task/await.h"
 #include "task/scope.h"
@@ -30,7 +31,9 @@ static void slot_wait_cancel(struct coil_future *future)
 	future_resolve(future, -ECANCELED);
 }
 
-static const struct coil_future_ops slot_wait_ops = { "group limit", slot_wait_cancel };
+static const struct coil_future_ops slot_wait_ops = {
+	.kind = "group limit", .cancel = slot_wait_cancel
+};
 
 int group_take_slot_slow(struct scheduler *s, struct coil_group *group)
 {
@@ -118,7 +121,18 @@ void group_free_ended(struct scheduler *s, struct coil_group *group)
 }
 
 /* Nobody asks a group to finish soon: its children are cancelled as members of its scope. */
-static const struct coil_future_ops idle_ops = { "group", NULL };
+static void group_describe(struct coil_future *future, char *text, size_t bytes)
+{
+	const struct coil_group *group = container_of(future, struct coil_group, idle);
+	struct words words;
+
+	words_begin(&words, text, bytes);
+	words_add(&words, "group, ");
+	words_number(&words, group->alive);
+	words_add(&words, " alive");
+}
+
+static const struct coil_future_ops idle_ops = { .kind = "group", .describe = group_describe };
 
 /* -- Begin and end -------------------------------------------------------------------------------
  */
@@ -304,7 +318,9 @@ static void handshake_cancel(struct coil_future *future)
 		     "who started it was cancelled");
 }
 
-static const struct coil_future_ops handshake_ops = { "handshake", handshake_cancel };
+static const struct coil_future_ops handshake_ops = {
+	.kind = "handshake", .cancel = handshake_cancel
+};
 
 int coil_group_start(struct coil_group *group, int (*entry)(void *arg), void *arg, void **ret_value)
 {

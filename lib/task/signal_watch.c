@@ -130,7 +130,9 @@ static void signal_wait_cancel(struct coil_future *future)
 	future_resolve(future, -ECANCELED);
 }
 
-static const struct coil_future_ops signal_wait_ops = { "signal", signal_wait_cancel };
+static const struct coil_future_ops signal_wait_ops = {
+	.kind = "signal", .cancel = signal_wait_cancel
+};
 
 static int watch_next(struct coil_signal_watch *watch, struct coil_task *task, void *ret_info)
 {

@@ -78,7 +78,7 @@ static void task_future_cancel(struct coil_future *future)
 	scope_cancel(task_scheduler(task), &task->own, -ECANCELED, "who joined it was cancelled");
 }
 
-static const struct coil_future_ops task_ops = { "task", task_future_cancel };
+static const struct coil_future_ops task_ops = { .kind = "task", .cancel = task_future_cancel };
 
 struct coil_task *task_of_future(struct coil_future *future)
 {

@@ -239,6 +239,10 @@ void task_free_quarantine(struct scheduler *s);
 /* "task 7 \"reader\" (spawned at server.c:12)". Safe in a signal handler. */
 void task_describe(const struct coil_task *task, char *text, size_t bytes);
 
+/* "task 7 \"reader\"" of a number alone; with the name if it is among the first thousand tasks. */
+struct words;
+void task_describe_id(struct words *words, struct scheduler *s, uint64_t id);
+
 /* The task behind a future; NULL if something else is, or there is none. */
 struct coil_task *task_of_future(struct coil_future *future);
 

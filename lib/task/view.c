@@ -3,6 +3,7 @@
 #include "task/view.h"
 
 #include "base/clock.h"
+#include "base/words.h"
 #include "loop/op.h"
 #include "loop/timers.h"
 #include "task/scope.h"
@@ -65,6 +66,24 @@ void scope_view_read(const struct coil_scope *scope, struct scope_view *ret_view
 		.is_shield = scope->flags & SCOPE_SHIELD,
 		.is_group = scope->flags & SCOPE_GROUP,
 	};
+}
+
+#define TASKS_LOOKED_AT 1000u
+
+void task_describe_id(struct words *words, struct scheduler *s, uint64_t id)
+{
+	struct coil_task *task = NULL;
+	unsigned looks = 0;
+
+	words_add(words, "task ");
+	words_number(words, id);
+	while (looks++ < TASKS_LOOKED_AT && (task = task_next_inside(&s->root, task)))
+		if (task->id == id) {
+			words_add(words, " \"");
+			words_add(words, coil_task_name(task));
+			words_add(words, "\"");
+			return;
+		}
 }
 
 const char *task_state_words(enum task_state state)

@@ -158,7 +158,9 @@ static void call_future_cancel(struct coil_future *future)
 	coil_call_cancel(container_of(promise, struct coil_call, answer));
 }
 
-static const struct coil_future_ops call_ops = { "call into another loop", call_future_cancel };
+static const struct coil_future_ops call_ops = {
+	.kind = "call into another loop", .cancel = call_future_cancel
+};
 
 static bool can_block(const struct driver_calls *calls)
 {

@@ -50,7 +50,7 @@ int coil_pool_offload(struct coil_pool *pool, int (*fn)(void *arg), void *arg)
  */
 
 /* No cancel: a waiter detaches itself, and then sees to the work. */
-static const struct coil_future_ops left_ops = { "offload", NULL };
+static const struct coil_future_ops left_ops = { .kind = "offload" };
 
 static struct left_work *left_work_new(const struct coil_offload_options *options, void *arg)
 {

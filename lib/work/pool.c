@@ -39,7 +39,9 @@ static void room_wait_cancel(struct coil_future *future)
 	future_resolve(future, -ECANCELED);
 }
 
-static const struct coil_future_ops room_wait_ops = { "room in a pool", room_wait_cancel };
+static const struct coil_future_ops room_wait_ops = {
+	.kind = "room in a pool", .cancel = room_wait_cancel
+};
 
 static bool has_room(const struct coil_pool *pool)
 {
@@ -169,7 +171,7 @@ static void work_cancel(struct coil_future *future)
 		pool_note_withdrawn(work->pool, work);
 }
 
-const struct coil_future_ops pool_work_ops = { "offload", work_cancel };
+const struct coil_future_ops pool_work_ops = { .kind = "offload", .cancel = work_cancel };
 
 static int hand_over(struct coil_pool *pool, struct coil_work *work,
 		     const struct coil_future_ops *ops)
@@ -390,7 +392,7 @@ static void empty_cancel(struct coil_future *future)
 	withdraw_all(container_of(future, struct coil_pool, empty));
 }
 
-static const struct coil_future_ops empty_ops = { "pool", empty_cancel };
+static const struct coil_future_ops empty_ops = { .kind = "pool", .cancel = empty_cancel };
 
 void coil_pool_close(struct coil_pool *pool)
 {

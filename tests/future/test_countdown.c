@@ -8,7 +8,7 @@ static struct coil_ready ready;
 static struct countdown countdown;
 static struct coil_future children[3];
 
-static const struct coil_future_ops ops = { "test", NULL };
+static const struct coil_future_ops ops = { .kind = "test" };
 
 static void set_up(uint32_t count)
 {

@@ -16,8 +16,8 @@ static void count_cancel(struct coil_future *asked)
 	cancels++;
 }
 
-static const struct coil_future_ops cancellable = { "test", count_cancel };
-static const struct coil_future_ops not_cancellable = { "test", NULL };
+static const struct coil_future_ops cancellable = { .kind = "test", .cancel = count_cancel };
+static const struct coil_future_ops not_cancellable = { .kind = "test" };
 
 /* Pending, with @waiters waiters. */
 static void set_up(int waiters)
