@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "loop/loop.h"
 #include "sim/sim.h"
 
 static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *walk)
@@ -77,6 +78,11 @@ void disk_on_simulated(disk_body *body)
 	struct run run = { .body = body, .at.is_simulated = true };
 
 	EXPECT_EQ(coil_sim_run(&options, simulated_main, &run), 0);
+}
+
+bool disk_has_operation(unsigned opcode)
+{
+	return loop_current->driver->opcodes >> opcode & 1;
 }
 
 struct sim *disk_world(void)

@@ -31,6 +31,10 @@ void disk_on_real(disk_body *body);
 void disk_on_simulated(disk_body *body);
 struct sim *disk_world(void);
 
+/* If this kernel has the operation, after COIL_KERNEL_MASK: the engine makes a system call instead
+ * of one that it does not have, and the two may look at what is wrong in another order. */
+bool disk_has_operation(unsigned opcode);
+
 /* A directory of the real kernel's, and all in it. */
 void disk_remove_all(const char *dir);
 

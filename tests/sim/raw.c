@@ -29,7 +29,8 @@ void raw_open_sim(struct raw *raw, uint64_t seed, const uint32_t *limits)
 
 bool raw_open_kernel(struct raw *raw)
 {
-	const struct driver_options options = {.sq_entries = 32, .cq_entries = 64};
+	/* The whole kernel, which the simulated one takes after, whatever COIL_KERNEL_MASK says. */
+	const struct driver_options options = {.sq_entries = 32, .cq_entries = 64, .mask = ""};
 
 	memset(raw, 0, sizeof *raw);
 	if (driver_kernel_open(&raw->driver, &options) < 0)
