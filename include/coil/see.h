@@ -77,7 +77,8 @@ enum coil_debug_flags {
  * any thread. Each wait and each operation costs about a microsecond more then, and the process
  * has one more thread while COIL_DEBUG_SLOW looks at a loop. In debug mode dumps know how old
  * waits and operations are; of COIL_DEBUG_UNSEEN and COIL_DEBUG_FDS, what was started before it
- * was turned on is not known. Does not suspend.
+ * was turned on is not known. On the simulated kernel (coil/sim.h) nothing is ever slow. Does not
+ * suspend.
  *
  * The environment does the same when the program starts: COIL_DEBUG=1 or =all, or a list of the
  * words slow, unseen, fds, cancel and dump; "slow=250" sets the threshold in milliseconds,

@@ -342,3 +342,43 @@ TEST(debug, a_word_that_the_environment_should_not_have_is_told)
 	EXPECT_EQ(reports_count(COIL_REPORT_OTHER), 3);
 	reports_end();
 }
+
+/* -- On the simulated kernel ----------------------------------------------------------------------
+ */
+
+static int sleeps_and_yields(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 3; i++) {
+		coil_yield();
+		coil_sleep(COIL_SEC);
+	}
+	return 0;
+}
+
+static int runs_in_both_classes(void *arg)
+{
+	struct coil_task_options background = {
+		.size = sizeof background, .priority = COIL_PRIORITY_BACKGROUND
+	};
+	struct coil_task *tasks[6];
+
+	(void)arg;
+	for (int i = 0; i < 6; i++)
+		tasks[i] = i % 2 ? coil_spawn_with(&background, sleeps_and_yields, NULL)
+				 : coil_spawn(sleeps_and_yields, NULL);
+	for (int i = 0; i < 6; i++)
+		EXPECT_EQ(coil_join(tasks[i]), 0);
+	return 0;
+}
+
+/* Each enter takes the time that the simulation gives it, and a thread that sleeps on a clock of
+ * its own would be waited for. */
+TEST(debug, b12_1_nothing_is_slow_on_the_simulated_kernel)
+{
+	begin(COIL_DEBUG_ALL);
+	for (uint64_t seed = 1; seed <= 100; seed++)
+		EXPECT_EQ(rig_run_seed(seed, runs_in_both_classes, NULL), 0);
+	EXPECT_EQ(reports_count(-1), 0);
+	end();
+}
