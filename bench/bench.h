@@ -57,6 +57,8 @@ struct bench {
 	const struct bench_case *of;
 	struct measure_case floor;	/* run is NULL: there is none */
 	struct measure_case coil;
+	struct measure_case peer;	/* beside it, peer_name; run is NULL: there is none */
+	const char *peer_name;
 	void *state;
 	struct raw_micro *raw;
 };
@@ -70,6 +72,8 @@ extern const struct bench_case bench_cases_file[];
 extern const struct bench_case bench_cases_ring[];
 extern const struct bench_case bench_cases_disk[];
 extern const struct bench_case bench_cases_thread[];
+extern const struct bench_case bench_cases_share[];
+extern const struct bench_case bench_cases_work[];
 extern const struct bench_case bench_cases_parked[];
 
 /* The row as the library wants it; the row has to stay. */

@@ -55,7 +55,9 @@ static int open_row(struct coil_bench_case *self)
 		return rc;
 	if (bench->floor.run)
 		self->subjects[count++] = subject_of("floor", &bench->floor);
-	self->subjects[count] = subject_of("coil", &bench->coil);
+	self->subjects[count++] = subject_of("coil", &bench->coil);
+	if (bench->peer.run)
+		self->subjects[count] = subject_of(bench->peer_name, &bench->peer);
 	return 0;
 }
 
