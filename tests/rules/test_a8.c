@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * semantics.md A8: where Coil departs from asyncio, row by row. Row 6 (Process.wait) belongs to the
- * issue on processes.
- */
+/* semantics.md A8: where Coil departs from asyncio, row by row. */
 #include "rules/child.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
 
 static int ignores_errors(void *count)
 {
@@ -117,6 +118,43 @@ static int terminates_itself(void *arg)
 TEST(rules, a8_5_sigterm_ends_the_program_gracefully)
 {
 	EXPECT_EQ(coil_run(terminates_itself, NULL), 15);
+}
+
+/* The child ends at once; its child holds @out until nobody has the other end of @gate any more. */
+static pid_t fork_twice(const int out[2], const int gate[2])
+{
+	pid_t child = fork();
+	char byte;
+
+	if (child != 0)
+		return child;
+	if (fork() != 0)
+		_exit(3);
+	close(out[0]);
+	close(gate[1]);
+	_exit(read(gate[0], &byte, 1) != 0);
+}
+
+/* asyncio's wait, since 3.13, is for the pipes as well, which a grandchild may hold. */
+IN_REAL_TASK(rules, a8_6_a_child_is_waited_for_and_not_its_pipes)
+{
+	siginfo_t info = { .si_status = 0 };
+	int out[2], gate[2];
+	pid_t child;
+	char byte;
+
+	EXPECT_EQ(pipe2(out, O_CLOEXEC), 0);
+	EXPECT_EQ(pipe2(gate, O_CLOEXEC), 0);
+	child = fork_twice(out, gate);
+	EXPECT_GT(child, 0);
+	close(out[1]);
+	close(gate[0]);
+	EXPECT_EQ(coil_waitid(P_PID, (uint32_t)child, &info, WEXITED), 0);
+	EXPECT_EQ(info.si_status, 3);
+	EXPECT_EQ(poll(&(struct pollfd){ .fd = out[0], .events = POLLIN }, 1, 0), 0);
+	close(gate[1]);
+	EXPECT_EQ(coil_read(out[0], &byte, 1), 0);
+	close(out[0]);
 }
 
 /* As in asyncio since 3.14. */

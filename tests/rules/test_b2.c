@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* semantics.md B2: futures. B2.5 (StopIteration) has no counterpart in C. */
+/* semantics.md B2: futures. */
 #include "rules/child.h"
 
 #include <pthread.h>
@@ -130,6 +130,21 @@ static void *resolves(void *promise)
 {
 	coil_promise_resolve_from_thread(promise, 5);
 	return NULL;
+}
+
+/* asyncio refuses StopIteration, which would end the generator of who awaits. */
+IN_TASK(rules, b2_5_no_failure_is_refused_and_each_arrives_as_it_was_set)
+{
+	const int failures[] = { -1, -ECANCELED, -ETIME, -EINTR, -EAGAIN, -ENODATA, -4095 };
+	struct coil_promise promise;
+
+	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+		coil_promise_init(&promise);
+		coil_promise_resolve(&promise, failures[i]);
+		EXPECT_EQ(coil_await(&promise.future), failures[i]);
+		EXPECT_EQ(coil_future_result(&promise.future), failures[i]);
+		coil_promise_deinit(&promise);
+	}
 }
 
 IN_REAL_TASK(rules, b2_6_a_result_that_comes_after_a_cancel_is_tolerated)
