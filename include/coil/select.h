@@ -11,6 +11,10 @@
  *             coil_case_deadline(coil_now() + COIL_SEC),
  *     };
  *     switch (coil_select(cases, 3, 0)) { ...
+ *
+ * What has no case of its own, an event or a lock, is awaited by a task, whose future is the case;
+ * who takes another case cancels and joins it. To end many tasks at once, close a channel: it is
+ * ready for all.
  */
 #ifndef COIL_SELECT_H
 #define COIL_SELECT_H
