@@ -23,7 +23,8 @@ ATTEMPTS = 4
 
 
 def call(*command, **environment):
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True,
+    return subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True,
                           timeout=120, env={**os.environ, **environment})
 
 
