@@ -2,8 +2,8 @@
 /*
  * coil-bench count BASELINE NOW: exact counts of fixed scenarios against stored ones.
  *
- * A line a scenario: its name, instructions (as callgrind counts them), allocations and system
- * calls; # begins a comment. Instructions may be off by two percent, the others not at all.
+ * A line a scenario: its name, instructions (as callgrind counts them), allocations, system calls
+ * and SQEs; # begins a comment. Instructions may be off by two percent, the others not at all.
  */
 #include "commands.h"
 
@@ -19,9 +19,16 @@
 
 enum { KEY_TOLERANCE = 0x100 };
 
+enum { INSTRUCTIONS, ALLOCATIONS, CALLS, SQES, KINDS };
+
+static const char *const kinds[] = {
+	[INSTRUCTIONS] = "instructions", [ALLOCATIONS] = "allocations", [CALLS] = "system calls",
+	[SQES] = "SQEs",
+};
+
 struct scenario {
 	char name[NAME_BYTES];
-	double instructions, allocations, calls;
+	double counts[KINDS];
 };
 
 struct counts {
@@ -70,7 +77,8 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "BASELINE NOW",
-	.doc = "Compares counts of fixed scenarios: lines of NAME INSTRUCTIONS ALLOCATIONS CALLS."
+	.doc = "Compares counts of fixed scenarios: lines of NAME INSTRUCTIONS ALLOCATIONS CALLS "
+	       "SQES."
 	       "\vExit status: 0, 1 a count is off (also a better one: renew the baseline), a "
 	       "scenario is missing or a file cannot be read, 2 wrong usage.",
 };
@@ -89,6 +97,14 @@ static int complain(const char *path, unsigned line, const char *words)
 	return -EINVAL;
 }
 
+static bool are_possible(const double *counts)
+{
+	for (int kind = 0; kind < KINDS; kind++)
+		if (!isfinite(counts[kind]) || counts[kind] < 0)
+			return false;
+	return counts[INSTRUCTIONS] > 0;
+}
+
 static int read_line(const char *path, unsigned number, char *line, struct counts *counts)
 {
 	struct scenario *to = &counts->scenarios[counts->count];
@@ -99,10 +115,10 @@ static int read_line(const char *path, unsigned number, char *line, struct count
 		return 0;
 	if (counts->count == SCENARIOS_MAX)
 		return complain(path, number, "too many scenarios");
-	if (sscanf(line, "%63s %lf %lf %lf %c", to->name, &to->instructions, &to->allocations,
-		   &to->calls, &rest) != 4 || !(to->instructions > 0) ||
-	    !(to->allocations >= 0) || !(to->calls >= 0))
-		return complain(path, number, "not NAME INSTRUCTIONS ALLOCATIONS CALLS");
+	if (sscanf(line, "%63s %lf %lf %lf %lf %c", to->name, &to->counts[INSTRUCTIONS],
+		   &to->counts[ALLOCATIONS], &to->counts[CALLS], &to->counts[SQES], &rest) != 5 ||
+	    !are_possible(to->counts))
+		return complain(path, number, "not NAME INSTRUCTIONS ALLOCATIONS CALLS SQES");
 	if (find(counts, to->name))
 		return complain(path, number, "this scenario is there already");
 	counts->count++;
@@ -128,14 +144,15 @@ static int read_counts(const char *path, struct counts *counts)
 }
 
 /* One count of one scenario; whether it is off. */
-static bool is_off(const char *name, const char *what, const double pair[2], double tolerance)
+static bool is_off(const struct scenario *was, const struct scenario *is, int kind,
+		   double tolerance)
 {
-	double change = pair[1] - pair[0];
+	double before = was->counts[kind], change = is->counts[kind] - before;
 
-	if (fabs(change) <= tolerance * pair[0])
+	if (fabs(change) <= (kind == INSTRUCTIONS ? tolerance * before : 0))
 		return false;
-	printf("%-24s %-12s %14.0f -> %.0f (%+.2f %%): %s\n", name, what, pair[0], pair[1],
-	       pair[0] > 0 ? change / pair[0] * 100 : 100.0,
+	printf("%-20s %-12s %12.10g -> %.10g (%+.2f %%): %s\n", was->name, kinds[kind], before,
+	       is->counts[kind], before > 0 ? change / before * 100 : 100.0,
 	       change > 0 ? "WORSE" : "better: renew the baseline");
 	return true;
 }
@@ -150,21 +167,16 @@ static size_t compare_counts(const struct counts *before, const struct counts *n
 		const struct scenario *new_one = find(now, old_one->name);
 
 		if (!new_one) {
-			printf("%-24s is gone\n", old_one->name);
+			printf("%-20s is gone\n", old_one->name);
 			off++;
 			continue;
 		}
-		off += is_off(old_one->name, "instructions",
-			      (double[]){ old_one->instructions, new_one->instructions },
-			      tolerance);
-		off += is_off(old_one->name, "allocations",
-			      (double[]){ old_one->allocations, new_one->allocations }, 0);
-		off += is_off(old_one->name, "system calls",
-			      (double[]){ old_one->calls, new_one->calls }, 0);
+		for (int kind = 0; kind < KINDS; kind++)
+			off += is_off(old_one, new_one, kind, tolerance);
 	}
 	for (size_t i = 0; i < now->count; i++)
 		if (!find(before, now->scenarios[i].name)) {
-			printf("%-24s is not in the baseline\n", now->scenarios[i].name);
+			printf("%-20s is not in the baseline\n", now->scenarios[i].name);
 			off++;
 		}
 	return off;

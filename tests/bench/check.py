@@ -185,14 +185,17 @@ def check_planted(verdicts, tool, program, folder):
 
 def check_count(verdicts, tool, folder):
     baseline, now = folder / "baseline", folder / "now"
-    baseline.write_text("# name instructions allocations calls\none 1000 0 5\ntwo 2000 1 0\n")
-    for text, code, words in (("one 1019 0 5\ntwo 1961 1 0\n", 0, "0 counts off"),
-                              ("one 1021 0 5\ntwo 2000 1 0\n", 1, "WORSE"),
-                              ("one 900 0 5\ntwo 2000 1 0\n", 1, "renew the baseline"),
-                              ("one 1000 1 5\ntwo 2000 1 0\n", 1, "allocations"),
-                              ("one 1000 0 6\ntwo 2000 1 0\n", 1, "system calls"),
-                              ("one 1000 0 5\n", 1, "two"), ("", 1, ""), ("one x\n", 1, ""),
-                              ("one 1 1 1\none 1 1 1\n", 1, "")):
+    baseline.write_text("# name instructions allocations calls sqes\none 1000 0 5 2\n"
+                        "two 2000 1 0 0.5\n")
+    for text, code, words in (("one 1019 0 5 2\ntwo 1961 1 0 0.5\n", 0, "0 counts off"),
+                              ("one 1021 0 5 2\ntwo 2000 1 0 0.5\n", 1, "WORSE"),
+                              ("one 900 0 5 2\ntwo 2000 1 0 0.5\n", 1, "renew the baseline"),
+                              ("one 1000 1 5 2\ntwo 2000 1 0 0.5\n", 1, "allocations"),
+                              ("one 1000 0 6 2\ntwo 2000 1 0 0.5\n", 1, "system calls"),
+                              ("one 1000 0 5 2\ntwo 2000 1 0 0.51\n", 1, "SQEs"),
+                              ("one 1000 0 5 2\n", 1, "two"), ("", 1, ""), ("one x\n", 1, ""),
+                              ("one 1 1 1 1\none 1 1 1 1\n", 1, ""),
+                              ("one 1 1 1 nan\n", 1, "")):
         now.write_text(text)
         done = call(tool, "count", baseline, now)
         verdicts.hold(done.returncode == code and words in done.stdout,
