@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "../tools/histogram.h"
+#include <coil/bench.h>
 
 #define LOAD_SECONDS_MAX 3600
 #define LOAD_CONNECTIONS_MAX 1048576
@@ -91,8 +91,8 @@ struct load_result {
 	int first_error;		/* a negative errno */
 	struct load_status statuses[LOAD_STATUSES];
 	int64_t server_cpu_ns;
-	struct histogram latency;	/* from the planned time, or from the sending */
-	struct histogram service;	/* open loop: from the sending */
+	struct coil_bench_histogram latency;	/* from the planned time, or from the sending */
+	struct coil_bench_histogram service;	/* open loop: from the sending */
 	unsigned int seconds_count;
 	struct load_second seconds[LOAD_SECONDS_MAX];
 };

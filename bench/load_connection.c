@@ -99,14 +99,15 @@ static void note_answer(struct load_connection *connection)
 	if (load->options->rate > 0) {
 		if (load->is_over || !is_planned_in_window(load, request->planned_ns))
 			return;
-		histogram_add(&load->result->service, (uint64_t)(now - request->sent_ns));
+		coil_bench_histogram_add(&load->result->service,
+					 (uint64_t)(now - request->sent_ns), 1);
 	} else if (!load->is_counting) {
 		return;
 	}
 	load->result->requests++;
 	if (connection->http)
 		note_status(load->result, connection->http->status);
-	histogram_add(&load->interval, (uint64_t)(now - request->planned_ns));
+	coil_bench_histogram_add(&load->interval, (uint64_t)(now - request->planned_ns), 1);
 }
 
 /* -- Receiving --------------------------------------------------------------------------------- */

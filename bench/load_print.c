@@ -25,14 +25,14 @@ static double rate_of(const struct load_result *result)
 	return result->measured_ns > 0 ? (double)result->requests / seconds_of(result) : 0;
 }
 
-static double micros(const struct histogram *times, double fraction)
+static double micros(const struct coil_bench_histogram *times, double fraction)
 {
-	return (double)histogram_quantile(times, fraction) / 1e3;
+	return (double)coil_bench_histogram_quantile(times, fraction) / 1e3;
 }
 
 /* -- Text -------------------------------------------------------------------------------------- */
 
-static void print_times(FILE *out, const struct histogram *times)
+static void print_times(FILE *out, const struct coil_bench_histogram *times)
 {
 	static const struct {
 		const char *name;
@@ -119,7 +119,7 @@ static void print_string(FILE *out, const char *text)
 	fputc('"', out);
 }
 
-static void print_json_times(FILE *out, const struct histogram *times)
+static void print_json_times(FILE *out, const struct coil_bench_histogram *times)
 {
 	if (!times->total) {
 		fputs("\"p50_us\": null, \"p90_us\": null, \"p99_us\": null, \"p999_us\": null, "

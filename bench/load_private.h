@@ -52,7 +52,7 @@ struct load {
 	unsigned int copies;
 	size_t answer_bytes;
 	size_t buffer_bytes;
-	struct histogram interval;	/* since the last full second */
+	struct coil_bench_histogram interval;	/* since the last full second */
 	struct load_second before;	/* totals at the last full second */
 	struct coil_promise all_connected;
 	struct coil_promise go;		/* all have connected, the schedule is known */

@@ -94,16 +94,16 @@ static void show_progress(const struct load *load, const struct load_second *sec
 static void end_second(struct load *load)
 {
 	struct load_result *result = load->result;
-	struct histogram *interval = &load->interval;
+	struct coil_bench_histogram *interval = &load->interval;
 	struct load_second second = {
 		.requests = result->requests - load->before.requests,
 		.errors = load_errors(result) - load->before.errors,
-		.p50_ns = histogram_quantile(interval, 0.5),
-		.p99_ns = histogram_quantile(interval, 0.99),
+		.p50_ns = coil_bench_histogram_quantile(interval, 0.5),
+		.p99_ns = coil_bench_histogram_quantile(interval, 0.99),
 		.max_ns = interval->max,
 	};
 
-	histogram_merge(&result->latency, interval);
+	coil_bench_histogram_merge(&result->latency, interval);
 	memset(interval, 0, sizeof(*interval));
 	load->before.requests = result->requests;
 	load->before.errors = load_errors(result);
@@ -207,7 +207,7 @@ static void count_unanswered(struct load *load, int64_t now)
 				break;
 			if (planned < load->measure_from_ns)
 				continue;
-			histogram_add(&load->interval, (uint64_t)(now - planned));
+			coil_bench_histogram_add(&load->interval, (uint64_t)(now - planned), 1);
 			result->unanswered++;
 		}
 	}

@@ -68,7 +68,7 @@ struct net_subject {
 	struct net_round rounds[NET_ROUNDS_MAX];
 	unsigned int rounds_count;
 	uint64_t errors;
-	struct histogram latency;	/* of all rounds, ns */
+	struct coil_bench_histogram latency;	/* of all rounds, ns */
 	struct net_server server;
 };
 

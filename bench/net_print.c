@@ -108,22 +108,6 @@ void net_print_text(FILE *out, const struct net_result *result)
 
 /* -- Results ----------------------------------------------------------------------------------- */
 
-/* The load's histogram is the coarser one: its values are the middles of its places. */
-static int set_histogram(struct coil_bench_result *to, const struct histogram *from)
-{
-	struct coil_bench_histogram *histogram = calloc(1, sizeof(*histogram));
-	int rc;
-
-	if (!histogram)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < HISTOGRAM_PARTS * HISTOGRAM_POWERS; i++)
-		if (from->counts[i])
-			coil_bench_histogram_add(histogram, histogram_value(i), from->counts[i]);
-	rc = coil_bench_histogram_set(to, histogram, 1000, "us");
-	free(histogram);
-	return rc;
-}
-
 static int add_counters(struct coil_bench_result *to, const struct net_subject *subject)
 {
 	int rc = coil_bench_count(to, "requests_per_s", net_median(subject, round_rate));
@@ -134,7 +118,7 @@ static int add_counters(struct coil_bench_result *to, const struct net_subject *
 		rc = coil_bench_count(to, "p99_us", net_median(subject, round_p99));
 	if (rc == 0)
 		rc = coil_bench_count(to, "errors", (double)subject->errors);
-	return rc < 0 ? rc : set_histogram(to, &subject->latency);
+	return rc < 0 ? rc : coil_bench_histogram_set(to, &subject->latency, 1000, "us");
 }
 
 static int add_subject(struct coil_bench_entry *entry, const struct net_subject *subject,

@@ -265,9 +265,9 @@ static void take_round(const struct net_cell *cell, struct net_subject *subject,
 	}
 	round->value = (double)load->server_cpu_ns / 1e3 / (double)load->requests;
 	round->requests_per_s = (double)load->requests * 1e9 / (double)load->measured_ns;
-	round->p50_us = (double)histogram_quantile(&load->latency, 0.5) / 1e3;
-	round->p99_us = (double)histogram_quantile(&load->latency, 0.99) / 1e3;
-	histogram_merge(&subject->latency, &load->latency);
+	round->p50_us = (double)coil_bench_histogram_quantile(&load->latency, 0.5) / 1e3;
+	round->p99_us = (double)coil_bench_histogram_quantile(&load->latency, 0.99) / 1e3;
+	coil_bench_histogram_merge(&subject->latency, &load->latency);
 }
 
 /* In a process of its own: its memory and its descriptors are gone with it. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The plan of an open loop, and times that fall into a histogram. */
+/* The plan of an open loop. */
 #include "../../bench/load_schedule.h"
-#include "../../tools/histogram.h"
 #include "support/test.h"
 
 #include <stdlib.h>
@@ -55,29 +54,4 @@ TEST(load_schedule, does_not_drift_in_an_hour)
 	int64_t off = load_schedule_time(&schedule, UINT64_C(30000) * 3600) - 3600 * SECOND;
 
 	EXPECT_LE(labs(off), 1000);
-}
-
-TEST(histogram, merges_as_if_all_had_been_added_to_one)
-{
-	static struct histogram parts[3], merged, whole;
-	uint64_t value = 1;
-
-	for (unsigned int i = 0; i < 30000; i++) {
-		value = value * UINT64_C(6364136223846793005) + 1442695040888963407u;
-		histogram_add(&parts[i % 3], value >> (24 + i % 30));
-		histogram_add(&whole, value >> (24 + i % 30));
-	}
-	for (unsigned int i = 0; i < 3; i++)
-		histogram_merge(&merged, &parts[i]);
-	EXPECT_MEM_EQ(&merged, &whole, sizeof(whole));
-}
-
-TEST(histogram, knows_each_value_to_two_percent)
-{
-	for (uint64_t value = 1; value < UINT64_C(1) << 39; value += value / 7 + 1) {
-		uint64_t told = histogram_value(histogram_place(value));
-		uint64_t off = told > value ? told - value : value - told;
-
-		EXPECT_LE(off * 50, value);
-	}
 }
