@@ -44,6 +44,7 @@ struct bench_case {
 	double goal;
 	bool has_raw;			/* the floor is raw_micro's, of this kind */
 	bool is_long;			/* not in a smoke run */
+	bool is_feature;		/* the same work "without" something, and "with" it */
 	enum raw_micro_kind raw;
 	unsigned int parameter;		/* the raw floor's, and the case's own */
 	/* Fills bench->coil, and bench->floor if that is not raw's. 0 or a negative errno. */

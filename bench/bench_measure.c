@@ -42,11 +42,13 @@ static struct coil_bench_subject subject_of(const char *name, const struct measu
 static int open_row(struct coil_bench_case *self)
 {
 	struct bench *bench = calloc(1, sizeof(*bench));
+	bool is_feature;
 	unsigned count = 0;
 	int rc;
 
 	bench_must(bench, "out of memory");
 	bench->of = self->state;
+	is_feature = bench->of->is_feature;
 	self->state = bench;
 	rc = open_floor(bench);
 	if (rc == 0)
@@ -54,8 +56,9 @@ static int open_row(struct coil_bench_case *self)
 	if (rc < 0)
 		return rc;
 	if (bench->floor.run)
-		self->subjects[count++] = subject_of("floor", &bench->floor);
-	self->subjects[count++] = subject_of("coil", &bench->coil);
+		self->subjects[count++] = subject_of(is_feature ? "without" : "floor",
+						     &bench->floor);
+	self->subjects[count++] = subject_of(is_feature ? "with" : "coil", &bench->coil);
 	if (bench->peer.run)
 		self->subjects[count] = subject_of(bench->peer_name, &bench->peer);
 	return 0;

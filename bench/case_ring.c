@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What io_uring's features are worth here. Coil has no part in it: the "floor" column is the work
- * without the feature, the other one the same work with it, so a ratio below 1 is a gain.
+ * What io_uring's features are worth here. Coil has no part in it: the same work "without" the
+ * feature and "with" it, so a ratio below 1 is a gain.
  */
 #include "bench.h"
 
@@ -43,7 +43,7 @@ static int open_feature(struct bench *bench)
 
 #define FEATURE_ROW(name_, feature, words)                                                         \
 	.name = "ring_" name_, .what = words, .parameter = feature, .open = open_feature,          \
-	.close = close_feature
+	.close = close_feature, .is_feature = true
 
 const struct bench_case bench_cases_ring[] = {
 	{ FEATURE_ROW("batch", RAW_BATCH, "NOP, 32 in an enter; one in each") },

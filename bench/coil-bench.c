@@ -50,6 +50,15 @@ static size_t all_cases(struct coil_bench_case *ret_cases)
 	return count;
 }
 
+/* `run net` is the comparison of servers, `list net` names its cells. */
+static int run_net(int argc, char **argv)
+{
+	if (strcmp(argv[1], "run") == 0)
+		return net_main(argc - 2, argv + 2);
+	net_list(stdout);
+	return fflush(stdout) ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct coil_bench_case cases[CASES_MAX];
@@ -57,13 +66,19 @@ int main(int argc, char **argv)
 		.size = sizeof(suite), .name = "coil-bench", .subject = "coil",
 		.version = COIL_VERSION, .commit = COIL_COMMIT, .build = COIL_BUILD, .cases = cases,
 	};
+	int status;
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && argc > 1; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].main(argc - 1, argv + 1);
-	/* `run net` is the comparison of servers. */
-	if (argc > 2 && strcmp(argv[1], "run") == 0 && strcmp(argv[2], "net") == 0)
-		return net_main(argc - 2, argv + 2);
+	if (argc > 2 && strcmp(argv[2], "net") == 0 &&
+	    (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "list") == 0))
+		return run_net(argc, argv);
 	suite.cases_count = all_cases(cases);
-	return coil_bench_main(argc, argv, &suite);
+	status = coil_bench_main(argc, argv, &suite);
+	if (status == 0 && argc == 2 && strcmp(argv[1], "list") == 0) {
+		net_list(stdout);
+		status = fflush(stdout) ? 1 : 0;
+	}
+	return status;
 }

@@ -192,6 +192,7 @@ static int run_cells(const struct wishes *wishes, const struct net_cell *cells,
 		if (rc == 0 && has_table)
 			net_print_text(stdout, result);
 		fflush(stdout);
+		net_free(result);
 		status |= rc == 0 && has_gap(result) && !net_is_interrupted();
 	}
 	free(result);
@@ -220,6 +221,15 @@ static int run(const struct wishes *wishes, const struct net_cell *cells, unsign
 	status |= write_files(wishes, bench);
 	coil_bench_close(bench);
 	return status;
+}
+
+void net_list(FILE *out)
+{
+	const struct net_cell *cells;
+	unsigned int count = net_cells(&cells);
+
+	for (unsigned int i = 0; i < count; i++)
+		fprintf(out, "net %-18s %s\n", cells[i].name, cells[i].what);
 }
 
 int net_main(int argc, char **argv)

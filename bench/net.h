@@ -61,6 +61,17 @@ struct net_round {
 	double p99_us;
 };
 
+/* What the server did from its start to its end, as far as it is known: NAN where not. */
+struct net_life {
+	double requests;
+	double enters;
+	double syscalls;
+	double sqes;
+	double allocations;
+	double switches;		/* of contexts */
+	double rss_bytes;		/* in the end */
+};
+
 struct net_subject {
 	const char *name;
 	enum net_kind kind;
@@ -69,6 +80,10 @@ struct net_subject {
 	unsigned int rounds_count;
 	uint64_t errors;
 	struct coil_bench_histogram latency;	/* of all rounds, ns */
+	struct load_second *series;	/* of all rounds, one after the other */
+	double *series_s;		/* how long each took */
+	unsigned int series_count;
+	struct net_life life;
 	struct net_server server;
 };
 
@@ -83,9 +98,15 @@ struct net_result {
 /* All cells; their number. */
 unsigned int net_cells(const struct net_cell **ret_cells);
 
-/* Measures a cell; SIGINT ends it, and what is known stays. 0, or a negative errno. */
+/*
+ * Measures a cell; SIGINT ends it, and what is known stays. 0, or a negative errno. The result is
+ * to be let go of by net_free.
+ */
 int net_measure(const struct net_cell *cell, const struct net_options *options,
 		struct net_result *ret_result);
+void net_free(struct net_result *result);
+/* What Coil's ratio to the floor may be; 0: there is no goal. */
+double net_goal(const struct net_cell *cell);
 bool net_is_interrupted(void);
 void net_watch_interrupt(void);
 
@@ -95,6 +116,8 @@ void net_subjects(const struct net_cell *cell, bool has_peers, struct net_result
 /* Starts one for a cell, on a core. 0, or a negative errno and words. */
 int net_server_start(const struct net_cell *cell, struct net_subject *subject, int core);
 void net_server_stop(struct net_server *server);
+/* The same, and asks what it did. */
+void net_server_finish(const struct net_cell *cell, struct net_subject *subject);
 
 /* To a core, as a batch job; so that neither runs because the other one woke it. */
 void net_pin(int core);
@@ -105,6 +128,9 @@ double net_round_value(const struct net_round *round);
 void net_print_text(FILE *out, const struct net_result *result);
 /* Adds a cell to results. 0 or a negative errno. */
 int net_collect(const struct net_result *result, struct coil_bench *bench);
+
+/* Names all cells, as `coil-bench run` takes them. */
+void net_list(FILE *out);
 
 /* `coil-bench net`: 0 measured, 1 something could not be, 2 wrong usage. */
 int net_main(int argc, char **argv);

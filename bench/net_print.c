@@ -65,9 +65,18 @@ double net_median(const struct net_subject *subject, double (*of)(const struct n
 
 /* -- Table ------------------------------------------------------------------------------------- */
 
+static void print_number(FILE *out, int width, double value)
+{
+	if (isnan(value))
+		fprintf(out, " %*s", width, "-");
+	else
+		fprintf(out, " %*.*f", width, value < 0.0005 || value >= 100 ? 0 : 3, value);
+}
+
 static void print_subject(FILE *out, const struct net_result *result,
 			  const struct net_subject *subject)
 {
+	const struct net_life *life = &subject->life;
 	double value = net_median(subject, net_round_value);
 	double floor = result->floor ? net_median(result->floor, net_round_value) : (double)NAN;
 
@@ -77,16 +86,32 @@ static void print_subject(FILE *out, const struct net_result *result,
 		return;
 	}
 	fprintf(out, "  %-20s %11.2f", subject->name, value);
-	if (isnan(floor) || floor <= 0)
-		fprintf(out, " %7s", "-");
-	else
-		fprintf(out, " %7.3f", value / floor);
-	if (result->cell->work != NET_IDLE)
-		fprintf(out, " %11.0f %9.1f %9.1f %7" PRIu64, net_median(subject, round_rate),
+	print_number(out, 7, floor > 0 ? value / floor : (double)NAN);
+	if (result->cell->work != NET_IDLE) {
+		fprintf(out, " %11.0f %9.1f %9.1f %6" PRIu64, net_median(subject, round_rate),
 			net_median(subject, round_p50), net_median(subject, round_p99),
 			subject->errors);
+		print_number(out, 7, (isnan(life->enters) ? life->syscalls : life->enters) /
+				     life->requests);
+		print_number(out, 7, life->sqes / life->requests);
+		print_number(out, 7, life->allocations / life->requests);
+	}
+	fprintf(out, " %7.1f", life->rss_bytes / (1 << 20));
 	fprintf(out, "%s%s%s\n", subject == result->floor ? "  floor" : "",
 		subject->words[0] ? "  " : "", subject->words);
+}
+
+static void print_goal(FILE *out, const struct net_result *result)
+{
+	double goal = net_goal(result->cell), value;
+
+	if (goal == 0 || !result->floor || result->subjects[0].kind != NET_COIL)
+		return;
+	value = net_median(&result->subjects[0], net_round_value) /
+		net_median(result->floor, net_round_value);
+	if (!isnan(value))
+		fprintf(out, "  goal %.2f x the floor: %.3f %s\n", goal, value,
+			value <= goal ? "ok" : "MISS");
 }
 
 void net_print_text(FILE *out, const struct net_result *result)
@@ -100,29 +125,64 @@ void net_print_text(FILE *out, const struct net_result *result)
 	}
 	fprintf(out, "  %-20s %11s %7s", "", is_idle ? "bytes" : "CPU us/req", "ratio");
 	if (!is_idle)
-		fprintf(out, " %11s %9s %9s %7s", "requests/s", "p50 us", "p99 us", "errors");
-	fputc('\n', out);
+		fprintf(out, " %11s %9s %9s %6s %7s %7s %7s", "requests/s", "p50 us", "p99 us",
+			"errors", "calls", "sqes", "allocs");
+	fprintf(out, " %7s\n", "MiB");
 	for (unsigned int i = 0; i < result->subjects_count; i++)
 		print_subject(out, result, &result->subjects[i]);
+	print_goal(out, result);
 }
 
 /* -- Results ----------------------------------------------------------------------------------- */
 
-static int add_counters(struct coil_bench_result *to, const struct net_subject *subject)
+static int add_counters(struct coil_bench_result *to, const struct net_subject *subject,
+			bool is_idle)
 {
-	int rc = coil_bench_count(to, "requests_per_s", net_median(subject, round_rate));
+	const struct net_life *life = &subject->life;
+	const struct {
+		const char *name;
+		double value;
+	} counters[] = {
+		{ "requests_per_s", net_median(subject, round_rate) },
+		{ "p50_us", net_median(subject, round_p50) },
+		{ "p99_us", net_median(subject, round_p99) },
+		{ "errors", (double)subject->errors },
+		{ "enters", life->enters / life->requests },
+		{ "syscalls", life->syscalls / life->requests },
+		{ "sqes", life->sqes / life->requests },
+		{ "allocations", life->allocations / life->requests },
+		{ "context_switches", life->switches / life->requests },
+		{ "cpu_ns", net_median(subject, net_round_value) * 1e3 },
+		{ "rss_bytes", life->rss_bytes },
+	};
+	int rc = 0;
 
-	if (rc == 0)
-		rc = coil_bench_count(to, "p50_us", net_median(subject, round_p50));
-	if (rc == 0)
-		rc = coil_bench_count(to, "p99_us", net_median(subject, round_p99));
-	if (rc == 0)
-		rc = coil_bench_count(to, "errors", (double)subject->errors);
+	if (is_idle)
+		return coil_bench_count(to, "rss_bytes", life->rss_bytes);
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]) && rc == 0; i++)
+		rc = coil_bench_count(to, counters[i].name, counters[i].value);
 	return rc < 0 ? rc : coil_bench_histogram_set(to, &subject->latency, 1000, "us");
 }
 
+/* Time goes on where a round ends: between two of them others were loaded. */
+static int add_series(struct coil_bench_result *to, const struct net_subject *subject)
+{
+	double at_s = 0;
+	int rc = 0;
+
+	for (unsigned int i = 0; i < subject->series_count && rc == 0; i++) {
+		const struct load_second *second = &subject->series[i];
+
+		at_s += subject->series_s[i];
+		rc = coil_bench_second(to, at_s, (double)second->requests / subject->series_s[i],
+				       (double[]){ (double)second->p50_ns / 1e3,
+						   (double)second->p99_ns / 1e3 });
+	}
+	return rc;
+}
+
 static int add_subject(struct coil_bench_entry *entry, const struct net_subject *subject,
-		       const char *name)
+		       const char *name, bool is_idle)
 {
 	struct coil_bench_result *to;
 	int rc = coil_bench_result_add(entry, name, &to);
@@ -131,15 +191,15 @@ static int add_subject(struct coil_bench_entry *entry, const struct net_subject 
 		rc = coil_bench_sample(to, subject->rounds[i].value);
 	if (rc == 0 && subject->words[0])
 		rc = coil_bench_fail(to, subject->words);
-	if (rc == 0 && subject->latency.total)
-		rc = add_counters(to, subject);
-	return rc;
+	if (rc == 0 && !isnan(net_median(subject, net_round_value)))
+		rc = add_counters(to, subject, is_idle);
+	return rc < 0 ? rc : add_series(to, subject);
 }
 
-static int add_floor(struct coil_bench_entry *entry, const struct net_subject *floor)
+static int add_floor(struct coil_bench_entry *entry, const struct net_subject *floor, bool is_idle)
 {
 	char words[128];
-	int rc = add_subject(entry, floor, "floor");
+	int rc = add_subject(entry, floor, "floor", is_idle);
 
 	snprintf(words, sizeof(words), "The floor is the best raw server here: %s.", floor->name);
 	return rc < 0 ? rc : coil_bench_note(entry, words);
@@ -147,16 +207,19 @@ static int add_floor(struct coil_bench_entry *entry, const struct net_subject *f
 
 int net_collect(const struct net_result *result, struct coil_bench *bench)
 {
+	bool is_idle = result->cell->work == NET_IDLE;
+	double goal = net_goal(result->cell);
 	const struct coil_bench_case cell = {
 		.name = result->cell->name, .what = result->cell->what,
-		.unit = result->cell->work == NET_IDLE ? "B" : "us",
+		.unit = is_idle ? "B" : "us",
+		.goal_kind = goal > 0 ? COIL_BENCH_RATIO : COIL_BENCH_NO_GOAL, .goal = goal,
 	};
 	struct coil_bench_entry *entry;
 	int rc = coil_bench_entry_add(bench, &cell, &entry);
 
 	if (rc == 0 && result->floor)
-		rc = add_floor(entry, result->floor);
+		rc = add_floor(entry, result->floor, is_idle);
 	for (unsigned int i = 0; i < result->subjects_count && rc == 0; i++)
-		rc = add_subject(entry, &result->subjects[i], result->subjects[i].name);
+		rc = add_subject(entry, &result->subjects[i], result->subjects[i].name, is_idle);
 	return rc;
 }

@@ -63,8 +63,8 @@ static void add_echoes(struct net_cell *cells, unsigned int *count, bool is_unix
 			snprintf(cell->name, sizeof(cell->name), "echo_%s_%ux%s",
 				 is_unix ? "unix" : "tcp", connections[i], size_text(sizes[j]));
 			snprintf(cell->what, sizeof(cell->what),
-				 "server CPU for an echo of %u bytes, %u connections; best raw",
-				 sizes[j], connections[i]);
+				 "server CPU for an echo of %u bytes, %u connection%s; best raw",
+				 sizes[j], connections[i], connections[i] == 1 ? "" : "s");
 		}
 	}
 }
@@ -103,6 +103,13 @@ unsigned int net_cells(const struct net_cell **ret_cells)
 	}
 	*ret_cells = cells;
 	return count;
+}
+
+double net_goal(const struct net_cell *cell)
+{
+	if (cell->work != NET_ECHO)
+		return 0;
+	return cell->size < 65536 ? 1.03 : 1.05;
 }
 
 /* -- Memory ------------------------------------------------------------------------------------ */
@@ -242,6 +249,34 @@ static int load_child(const struct net_cell *cell, const struct net_options *opt
 	return answer->load.error;
 }
 
+/* Full seconds as the load told them; a shorter round is a point by itself. */
+static void take_series(struct net_subject *subject, const struct load_result *load,
+			const struct net_round *round)
+{
+	const struct load_second whole = {
+		.requests = load->requests, .p50_ns = (uint64_t)(round->p50_us * 1e3),
+		.p99_ns = (uint64_t)(round->p99_us * 1e3),
+	};
+	unsigned int more = load->seconds_count ? load->seconds_count : 1;
+	const struct load_second *from = load->seconds_count ? load->seconds : &whole;
+	size_t count = subject->series_count + more;
+	struct load_second *series = realloc(subject->series, count * sizeof(*series));
+	double *series_s;
+
+	if (series)
+		subject->series = series;
+	series_s = realloc(subject->series_s, count * sizeof(*series_s));
+	if (series_s)
+		subject->series_s = series_s;
+	if (!series || !series_s)
+		return;
+	for (unsigned int i = 0; i < more; i++) {
+		subject->series[subject->series_count] = from[i];
+		subject->series_s[subject->series_count++] =
+			load->seconds_count ? 1 : (double)load->measured_ns / 1e9;
+	}
+}
+
 static void take_round(const struct net_cell *cell, struct net_subject *subject,
 		       const struct answer *answer)
 {
@@ -268,6 +303,7 @@ static void take_round(const struct net_cell *cell, struct net_subject *subject,
 	round->p50_us = (double)coil_bench_histogram_quantile(&load->latency, 0.5) / 1e3;
 	round->p99_us = (double)coil_bench_histogram_quantile(&load->latency, 0.99) / 1e3;
 	coil_bench_histogram_merge(&subject->latency, &load->latency);
+	take_series(subject, load, round);
 }
 
 /* In a process of its own: its memory and its descriptors are gone with it. */
@@ -336,6 +372,14 @@ static void run_rounds(const struct net_options *options, struct net_result *res
 	}
 }
 
+void net_free(struct net_result *result)
+{
+	for (unsigned int i = 0; i < result->subjects_count; i++) {
+		free(result->subjects[i].series);
+		free(result->subjects[i].series_s);
+	}
+}
+
 int net_measure(const struct net_cell *cell, const struct net_options *options,
 		struct net_result *ret_result)
 {
@@ -350,7 +394,7 @@ int net_measure(const struct net_cell *cell, const struct net_options *options,
 	start_servers(cell, options->core, ret_result);
 	run_rounds(options, ret_result, answer);
 	for (unsigned int i = 0; i < ret_result->subjects_count; i++)
-		net_server_stop(&ret_result->subjects[i].server);
+		net_server_finish(cell, &ret_result->subjects[i]);
 	munmap(answer, sizeof(*answer));
 	choose_floor(ret_result);
 	return 0;

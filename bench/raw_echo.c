@@ -287,9 +287,12 @@ void raw_echo_finish(const struct raw_echo_options *options, const char *enters_
 
 	getrusage(RUSAGE_SELF, &usage);
 	printf("stats requests %" PRIu64 " bytes %" PRIu64 " connections %" PRIu64
-	       " %s %" PRIu64 " cpu_us %" PRIu64 "\n",
+	       " %s %" PRIu64 " cpu_us %" PRIu64,
 	       stats->requests, stats->bytes, stats->connections, enters_word,
 	       stats->enters, microseconds(usage.ru_utime) + microseconds(usage.ru_stime));
+	if (stats->sqes)
+		printf(" sqes %" PRIu64, stats->sqes);
+	putchar('\n');
 	fflush(stdout);
 	if (options->unix_path)
 		unlink(options->unix_path);

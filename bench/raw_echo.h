@@ -31,7 +31,8 @@ struct raw_echo_stats {
 	uint64_t requests;
 	uint64_t bytes;
 	uint64_t connections;
-	uint64_t enters;
+	uint64_t enters;	/* epoll: system calls */
+	uint64_t sqes;		/* modulo 2^32 */
 };
 
 /**

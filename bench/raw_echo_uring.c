@@ -589,6 +589,7 @@ int main(int argc, char **argv)
 		serve_turn(&server);
 
 	server.stats.enters = server.ring.enters;
+	server.stats.sqes = *server.ring.uring.sq.ktail;
 	raw_echo_finish(&server.options, "enters", &server.stats);
 	raw_ring_close(&server.ring);
 	return EXIT_SUCCESS;

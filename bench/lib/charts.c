@@ -23,7 +23,11 @@ const char *const chart_names[CHART_KINDS] = {
 /* Of this run or, as model_merge names it, of another. */
 static bool is_floor(const struct coil_bench_result *result)
 {
-	return strcmp(result->name, "floor") == 0 || strncmp(result->name, "floor, ", 7) == 0;
+	size_t length = strcspn(result->name, ",");
+	char name[16];
+
+	snprintf(name, sizeof(name), "%.*s", length < sizeof(name) ? (int)length : 0, result->name);
+	return is_floor_name(name);
 }
 
 const char *chart_colour(const struct coil_bench_result *result, char of, char text[3])

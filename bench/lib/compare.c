@@ -167,7 +167,7 @@ static int collect(const struct coil_bench *from, const struct coil_bench *other
 			const struct coil_bench_result *twin = find_result(other, result);
 			struct comparison *to = &comparisons[*count];
 
-			if (strcmp(result->name, "floor") == 0 || (twin && !is_new))
+			if (is_floor_name(result->name) || (twin && !is_new))
 				continue;
 			*to = blank(result);
 			++*count;

@@ -182,17 +182,23 @@ static bool has_value(const struct coil_bench_result *result)
 	return false;
 }
 
+bool is_floor_name(const char *name)
+{
+	return strcmp(name, "floor") == 0 || strcmp(name, "without") == 0;
+}
+
 const struct coil_bench_result *entry_floor(const struct coil_bench_entry *entry)
 {
-	const struct coil_bench_result *floor = entry_find(entry, "floor");
-
-	return floor && has_value(floor) ? floor : NULL;
+	for (size_t i = 0; i < entry->results_count; i++)
+		if (is_floor_name(entry->results[i]->name))
+			return has_value(entry->results[i]) ? entry->results[i] : NULL;
+	return NULL;
 }
 
 const struct coil_bench_result *entry_main(const struct coil_bench_entry *entry)
 {
 	for (size_t i = 0; i < entry->results_count; i++)
-		if (strcmp(entry->results[i]->name, "floor") != 0)
+		if (!is_floor_name(entry->results[i]->name))
 			return has_value(entry->results[i]) ? entry->results[i] : NULL;
 	return NULL;
 }

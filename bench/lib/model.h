@@ -98,6 +98,8 @@ const struct coil_bench_result *entry_find(const struct coil_bench_entry *entry,
 					   const char *subject);
 /* Samples were changed in place, instead of added. */
 void result_forget(struct coil_bench_result *result);
+/* Of what the others are compared with: "floor", and "without" where a feature is measured. */
+bool is_floor_name(const char *name);
 /* Each NULL if there is none with a value. */
 const struct coil_bench_result *entry_floor(const struct coil_bench_entry *entry);
 const struct coil_bench_result *entry_main(const struct coil_bench_entry *entry);

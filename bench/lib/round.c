@@ -59,15 +59,24 @@ static void take_turns(struct measure *m, const struct coil_bench_subject *subje
 	}
 }
 
+/* Work that leaves the loop alone, as a floor's: zeroes would tell nothing. */
+static void forget_idle_loop(double *sums)
+{
+	double sum = 0;
+
+	for (int i = 0; i < COUNTER_SYSCALLS; i++)
+		sum += sums[i];
+	for (int i = 0; i < COUNTER_SYSCALLS && sum == 0; i++)
+		sums[i] = UNKNOWN;
+}
+
 /* Windows as long as the measured ones. What prepares a window is not counted. */
-static void count_units(const struct coil_bench_subject *subject, const char *name, uint64_t units,
+static void count_units(const struct coil_bench_subject *subject, uint64_t units,
 			double *ret_counters)
 {
-	bool is_floor = strcmp(name, "floor") == 0;
 	struct counters counters;
 
-	/* A floor does without the loop: its zeroes would tell nothing. */
-	counters_open(&counters, coil_loop_current() && !is_floor);
+	counters_open(&counters, coil_loop_current());
 	for (unsigned i = 0; i < COUNTED_RUNS; i++) {
 		prepare(subject, units);
 		counters_begin(&counters);
@@ -75,6 +84,7 @@ static void count_units(const struct coil_bench_subject *subject, const char *na
 		counters_end(&counters);
 	}
 	counters_close(&counters);
+	forget_idle_loop(counters.sums);
 	for (int i = 0; i < COUNTER_KINDS; i++)
 		ret_counters[i] = i == COUNTER_RSS_BYTES
 					  ? counters.sums[i]
@@ -116,7 +126,7 @@ static int measure_subjects(struct drive *drive)
 		snprintf(to->name, sizeof(to->name), "%s",
 			 subjects[i].name ? subjects[i].name : drive->options->subject);
 		take_values(&m, i, to);
-		count_units(&subjects[i], to->name, to->units, to->counters);
+		count_units(&subjects[i], to->units, to->counters);
 		if (to->clean == 0)
 			rc = coil_bench_is_stopped() ? -EINTR : -ETIME;
 	}

@@ -44,7 +44,11 @@ enum coil_bench_goal {
  * NULL or not, is called before each with the same units and is not timed.
  */
 struct coil_bench_subject {
-	const char *name; /* NULL: the program's; "floor" is what the others are compared with */
+	/*
+	 * NULL: the program's; "floor" is what the others are compared with, or "without", where
+	 * they have something that it has not.
+	 */
+	const char *name;
 	void (*run)(void *arg, uint64_t units);
 	void (*prepare)(void *arg, uint64_t units);
 	void *arg;
@@ -211,7 +215,7 @@ int coil_bench_entry_add(struct coil_bench *bench, const struct coil_bench_case 
 /**
  * coil_bench_result_add - a subject of an entry
  * @entry:      of coil_bench_entry_add(), or as whole got it
- * @subject:    its name; "floor" is what the others are compared with; copied
+ * @subject:    its name; "floor" or "without" is what the others are compared with; copied
  * @ret_result: belongs to the entry
  *
  * Return: 0; -ENOMEM; -EEXIST if the entry has a subject of this name.

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of a server: what its last line and /proc say of all that it did. The line is that of
+ * raw_echo.h: "stats" and pairs of a word and a number.
+ */
+#include "net.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_BYTES 512
+#define LINE_MS 2000
+
+/* The number of a line of a status file, or 0. */
+static double status_number(const char *path, const char *key)
+{
+	FILE *status = fopen(path, "re");
+	char line[256];
+	double number = 0;
+
+	while (status && fgets(line, sizeof(line), status))
+		if (strncmp(line, key, strlen(key)) == 0)
+			number = strtod(line + strlen(key), NULL);
+	if (status)
+		fclose(status);
+	return number;
+}
+
+/* Of all threads that it has now. */
+static double switches_of(pid_t pid)
+{
+	char folder[64], path[384];
+	struct dirent *thread;
+	double sum = 0;
+	DIR *threads;
+
+	snprintf(folder, sizeof(folder), "/proc/%d/task", (int)pid);
+	threads = opendir(folder);
+	while (threads && (thread = readdir(threads))) {
+		if (thread->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s/status", folder, thread->d_name);
+		sum += status_number(path, "voluntary_ctxt_switches:") +
+		       status_number(path, "nonvoluntary_ctxt_switches:");
+	}
+	if (threads)
+		closedir(threads);
+	return sum;
+}
+
+/* What comes until the end of its output, or until nothing comes. */
+static void read_rest(int fd, char *text, size_t bytes)
+{
+	size_t got = 0;
+
+	while (got + 1 < bytes) {
+		struct pollfd ready = { .fd = fd, .events = POLLIN };
+		ssize_t n = 0;
+
+		if (poll(&ready, 1, LINE_MS) > 0)
+			n = read(fd, text + got, bytes - got - 1);
+		if (n <= 0)
+			break;
+		got += (size_t)n;
+	}
+	text[got] = '\0';
+}
+
+static double number_after(const char *line, const char *word)
+{
+	char key[32];
+	const char *at;
+
+	snprintf(key, sizeof(key), " %s ", word);
+	at = strstr(line, key);
+	return at ? strtod(at + strlen(key), NULL) : (double)NAN;
+}
+
+void net_server_finish(const struct net_cell *cell, struct net_subject *subject)
+{
+	struct net_server *server = &subject->server;
+	struct net_life *life = &subject->life;
+	char path[64], line[LINE_BYTES];
+	int out;
+
+	if (server->pid <= 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)server->pid);
+	life->rss_bytes = status_number(path, "VmRSS:") * 1024;
+	life->switches = switches_of(server->pid);
+	out = fcntl(server->out, F_DUPFD_CLOEXEC, 0);
+	net_server_stop(server);
+	read_rest(out, line, sizeof(line));
+	close(out);
+	/* Messages that arrived in pieces count as one. */
+	life->requests = number_after(line, "bytes") / cell->size;
+	life->enters = number_after(line, "enters");
+	life->syscalls = number_after(line, "syscalls");
+	life->sqes = number_after(line, "sqes");
+	life->allocations = number_after(line, "allocations");
+	/* A peer does not count them. */
+	if (life->syscalls == 0)
+		life->syscalls = (double)NAN;
+}
