@@ -87,6 +87,16 @@ static int take_values(struct side *side, bool is_by_floor)
 	return 0;
 }
 
+/* Between the first and the second half of a run's rounds: as two runs would differ by drift. */
+static double drift_of(const struct side *side)
+{
+	size_t half = side->count / 2;
+	double early = median_of(side->values, half);
+	double late = median_of(side->values + half, side->count - half);
+
+	return half ? fabs(late / early - 1) : 0;
+}
+
 /* More is worse from here on. */
 static void turn_round(struct side *side)
 {
@@ -108,6 +118,7 @@ static void judge_values(struct comparison *of, struct side *before, struct side
 		    median_of(before->values, before->count);
 	of->interval = ratio_interval(before->values, before->count, after->values, after->count,
 				      seed);
+	of->drift = fmax(drift_of(before), drift_of(after));
 	of->p = mann_whitney(before->values, before->count, after->values, after->count);
 }
 
@@ -201,12 +212,15 @@ static int adjust(struct comparison *comparisons, size_t count)
 	return 0;
 }
 
-/* Rounds of one hour are more alike than those of another: an interval does not know of that. */
+/*
+ * Rounds of one hour are more alike than those of another, which an interval does not know: a
+ * change has to be beyond its width, and beyond what either run drifted by itself.
+ */
 static bool is_clear(const struct comparison *of)
 {
 	double change = fabs(of->ratio - 1);
 
-	return of->p < P_MAX && change > LEAST_CHANGE &&
+	return of->p < P_MAX && change > LEAST_CHANGE && change > of->drift &&
 	       change > of->interval.high - of->interval.low &&
 	       (of->interval.low > 1 || of->interval.high < 1);
 }
@@ -221,8 +235,8 @@ static void judge(struct comparison *of)
 		of->verdict = of->ratio > 1 ? VERDICT_SLOWER : VERDICT_FASTER;
 	} else if (!(interval->high <= 1 + WIDEST && interval->low >= 1 / (1 + WIDEST))) {
 		of->verdict = VERDICT_NONE;
-		snprintf(of->words, sizeof(of->words), "the values spread too far to exclude a "
-			 "change of %.0f %%", WIDEST * 100);
+		snprintf(of->words, sizeof(of->words), "the values spread or drift too far to "
+			 "exclude a change of %.0f %%", WIDEST * 100);
 	}
 }
 

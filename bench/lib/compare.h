@@ -30,6 +30,7 @@ struct comparison {
 	bool is_by_floor;
 	double ratio;	      /* above 1 is worse; NAN: none */
 	struct interval interval;
+	double drift;	      /* within a run, from one half to the other; a part of the value */
 	double p;	      /* adjusted */
 	enum verdict verdict;
 	char words[160];      /* why, or what else has changed; may be empty */

@@ -26,6 +26,8 @@
 #define GOOD_ROUNDS 10
 /* While a case has time left and its interval is wider than this, it gets more rounds. */
 #define UNCERTAINTY_MAX 0.01
+/* Beyond this a comparison could not exclude a change of 5 %: worth waiting for. */
+#define UNCERTAINTY_BAD 0.02
 #define MORE_ROUNDS 3
 /* A round whose fixed work took longer than the best round's by this was a slow machine's. */
 #define SPEED_TOLERANCE 1.05
@@ -300,7 +302,8 @@ static bool wants_more(const struct session *session, const struct rounds *round
 	if (is_lost(rounds) || now > session->patient_until_ns)
 		return false;
 	return count_good(rounds, best) < GOOD_ROUNDS ||
-	       (now < session->enough_at_ns && uncertainty(rounds, best) > UNCERTAINTY_MAX);
+	       uncertainty(rounds, best) > (now < session->enough_at_ns ? UNCERTAINTY_MAX
+									: UNCERTAINTY_BAD);
 }
 
 /* Again, where the machine was slow too often or the values spread: as many times more, at most. */

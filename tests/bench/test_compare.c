@@ -78,6 +78,19 @@ TEST(compare, the_floor_takes_drift_away)
 	EXPECT_GE(count_verdicts(quiet, busy, VERDICT_NO_CHANGE), PAIRS * 9 / 10 + 1);
 }
 
+/* What a run drifts by itself, another may be off by as well. */
+TEST(compare, a_drift_is_no_change)
+{
+	struct made drifting = usual, slower = usual;
+
+	drifting.drift = slower.drift = 0.2;
+	drifting.rounds = slower.rounds = 60;
+	slower.value *= 1.08;
+	EXPECT_EQ(count_verdicts(drifting, slower, VERDICT_SLOWER), 0);
+	slower.value *= 1.3;
+	EXPECT_GE(count_verdicts(drifting, slower, VERDICT_SLOWER), PAIRS * 9 / 10);
+}
+
 TEST(compare, more_may_be_better)
 {
 	struct made more = usual, rate = usual;
