@@ -29,14 +29,21 @@ static const struct bench_case *const tables[] = {
 
 static const struct {
 	const char *name;
+	const char *full; /* as messages call it */
 	int (*main)(int argc, char **argv);
 } commands[] = {
-	{ "compare", compare_main },
-	{ "report", report_main },
-	{ "count", count_main },
-	{ "load", load_main },
-	{ "net", net_main },
+	{ "compare", "coil-bench compare", compare_main },
+	{ "report", "coil-bench report", report_main },
+	{ "count", "coil-bench count", count_main },
+	{ "load", "coil-bench load", load_main },
+	{ "net", "coil-bench run net", net_main },
 };
+
+/* argv[0] as argp prints it: it only reads. */
+static char *name_of(const char *text)
+{
+	return (char *)(uintptr_t)text;
+}
 
 static size_t all_cases(struct coil_bench_case *ret_cases)
 {
@@ -53,6 +60,7 @@ static size_t all_cases(struct coil_bench_case *ret_cases)
 /* `run net` is the comparison of servers, `list net` names its cells. */
 static int run_net(int argc, char **argv)
 {
+	argv[2] = name_of("coil-bench run net");
 	if (strcmp(argv[1], "run") == 0)
 		return net_main(argc - 2, argv + 2);
 	net_list(stdout);
@@ -69,8 +77,10 @@ int main(int argc, char **argv)
 	int status;
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && argc > 1; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			argv[1] = name_of(commands[i].full);
 			return commands[i].main(argc - 1, argv + 1);
+		}
 	if (argc > 2 && strcmp(argv[2], "net") == 0 &&
 	    (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "list") == 0))
 		return run_net(argc, argv);

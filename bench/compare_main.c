@@ -101,7 +101,10 @@ static void print_row(const struct comparison *of)
 	describe_value(of->before, before, sizeof(before));
 	describe_value(of->after, after, sizeof(after));
 	if (!isnan(of->ratio))
-		snprintf(ratio, sizeof(ratio), "%.3f%s", of->ratio, of->is_by_floor ? "*" : "");
+		snprintf(ratio, sizeof(ratio), "%.3f%s", of->ratio,
+			 of->is_by_floor   ? "*"
+			 : of->is_by_speed ? "+"
+					   : "");
 	if (!isnan(of->interval.low))
 		snprintf(interval, sizeof(interval), "%.3f..%.3f", of->interval.low,
 			 of->interval.high);
@@ -126,7 +129,7 @@ static int print_all(const struct wishes *wishes, const struct comparison *all, 
 		too_slow += all[i].verdict == VERDICT_SLOWER && all[i].ratio > wishes->fail_above;
 	}
 	printf("%zu no change, %zu faster, %zu slower, %zu no verdict, %zu new, %zu gone   "
-	       "(* ratio of ratios to the floor)\n",
+	       "(* of ratios to the floor, + to fixed work)\n",
 	       sums[VERDICT_NO_CHANGE], sums[VERDICT_FASTER], sums[VERDICT_SLOWER],
 	       sums[VERDICT_NONE], sums[VERDICT_ONLY_NEW], sums[VERDICT_ONLY_OLD]);
 	if (too_slow)
@@ -144,7 +147,6 @@ int compare_main(int argc, char **argv)
 	int status = 1;
 
 	argp_err_exit_status = 2;
-	argv[0] = (char[]){ "coil-bench compare" };
 	argp_parse(&argp, argc, argv, 0, NULL, &wishes);
 	if (read_results(wishes.paths[0], &before) == 0 &&
 	    read_results(wishes.paths[1], &after) == 0) {

@@ -189,7 +189,6 @@ int count_main(int argc, char **argv)
 	size_t off;
 
 	argp_err_exit_status = 2;
-	argv[0] = (char[]){ "coil-bench count" };
 	argp_parse(&argp, argc, argv, 0, NULL, &wishes);
 	if (read_counts(wishes.paths[0], &before) < 0 || read_counts(wishes.paths[1], &now) < 0)
 		return 1;

@@ -50,7 +50,15 @@ static const struct argp_option options[] = {
 
 static int parse_core(struct argp_state *state, const char *text)
 {
-	return strcmp(text, "-1") == 0 ? -1 : (int)tool_count(state, text, 0, CPU_SETSIZE - 1);
+	cpu_set_t set;
+	int core;
+
+	if (strcmp(text, "-1") == 0)
+		return -1;
+	core = (int)tool_count(state, text, 0, CPU_SETSIZE - 1);
+	if (sched_getaffinity(0, sizeof(set), &set) == 0 && !CPU_ISSET((size_t)core, &set))
+		argp_error(state, "there is no core %d for us here", core);
+	return core;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -218,6 +226,9 @@ static int run(const struct wishes *wishes, const struct net_cell *cells, unsign
 	net_watch_interrupt();
 	status = run_cells(wishes, cells, count, bench);
 	bench->is_interrupted = net_is_interrupted();
+	if (bench->is_interrupted)
+		fputs("coil-bench: interrupted: the last cell has fewer rounds, others none\n",
+		      stderr);
 	status |= write_files(wishes, bench);
 	coil_bench_close(bench);
 	return status;
@@ -253,7 +264,7 @@ int net_main(int argc, char **argv)
 			printf("%-22s %s\n", cells[i].name, cells[i].what);
 	}
 	if (found == 0) {
-		fputs("coil-bench: no cell has such a name; see coil-bench net --list\n", stderr);
+		fputs("coil-bench: no cell has such a name; see coil-bench list net\n", stderr);
 		return 2;
 	}
 	return wishes.is_list ? 0 : run(&wishes, cells, count);

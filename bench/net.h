@@ -116,6 +116,8 @@ void net_subjects(const struct net_cell *cell, bool has_peers, struct net_result
 /* Starts one for a cell, on a core. 0, or a negative errno and words. */
 int net_server_start(const struct net_cell *cell, struct net_subject *subject, int core);
 void net_server_stop(struct net_server *server);
+/* Whether it has ended by itself; then words say how. */
+bool net_server_has_died(const struct net_server *server, char *words, size_t bytes);
 /* The same, and asks what it did. */
 void net_server_finish(const struct net_cell *cell, struct net_subject *subject);
 

@@ -9,8 +9,10 @@
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LINE_BYTES 512
@@ -81,6 +83,22 @@ static double number_after(const char *line, const char *word)
 	return at ? strtod(at + strlen(key), NULL) : (double)NAN;
 }
 
+bool net_server_has_died(const struct net_server *server, char *words, size_t bytes)
+{
+	siginfo_t info = { 0 };
+
+	/* It stays to be waited for. */
+	if (waitid(P_PID, (id_t)server->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	    info.si_pid == 0)
+		return false;
+	if (info.si_code == CLD_EXITED)
+		snprintf(words, bytes, "the server ended with %d", info.si_status);
+	else
+		snprintf(words, bytes, "the server ended by signal %d (%s)", info.si_status,
+			 strsignal(info.si_status));
+	return true;
+}
+
 void net_server_finish(const struct net_cell *cell, struct net_subject *subject)
 {
 	struct net_server *server = &subject->server;
@@ -92,6 +110,8 @@ void net_server_finish(const struct net_cell *cell, struct net_subject *subject)
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)server->pid);
 	life->rss_bytes = status_number(path, "VmRSS:") * 1024;
+	if (life->rss_bytes == 0)
+		life->rss_bytes = (double)NAN;
 	life->switches = switches_of(server->pid);
 	out = fcntl(server->out, F_DUPFD_CLOEXEC, 0);
 	net_server_stop(server);

@@ -96,7 +96,7 @@ static void print_subject(FILE *out, const struct net_result *result,
 		print_number(out, 7, life->sqes / life->requests);
 		print_number(out, 7, life->allocations / life->requests);
 	}
-	fprintf(out, " %7.1f", life->rss_bytes / (1 << 20));
+	print_number(out, 7, life->rss_bytes / (1 << 20));
 	fprintf(out, "%s%s%s\n", subject == result->floor ? "  floor" : "",
 		subject->words[0] ? "  " : "", subject->words);
 }

@@ -290,6 +290,8 @@ static void take_round(const struct net_cell *cell, struct net_subject *subject,
 	}
 	subject->errors += load_errors(load);
 	if (load->error || !load->requests) {
+		if (net_server_has_died(&subject->server, subject->words, sizeof(subject->words)))
+			return;
 		if (load->words[0])
 			snprintf(subject->words, sizeof(subject->words), "%s", load->words);
 		else

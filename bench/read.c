@@ -141,7 +141,7 @@ static void read_noise(struct noise *noise, const json_t *object)
 
 static int read_case(struct coil_bench *bench, const json_t *object)
 {
-	const json_t *subject;
+	const json_t *subject, *speed;
 	const char *error = text_of(object, "error", NULL), *note = text_of(object, "note", NULL);
 	struct coil_bench_case of = {
 		.name = text_of(object, "name", NULL),
@@ -159,7 +159,10 @@ static int read_case(struct coil_bench *bench, const json_t *object)
 	if (rc < 0)
 		return rc;
 	read_noise(&entry->noise, json_object_get(object, "noise"));
-	if (error)
+	json_array_foreach(json_object_get(object, "speeds"), i, speed)
+		if (rc == 0)
+			rc = entry_speed_add(entry, number_of(speed));
+	if (rc == 0 && error)
 		rc = entry_fail(entry, error);
 	if (rc == 0 && note)
 		rc = coil_bench_note(entry, note);

@@ -167,7 +167,6 @@ int report_main(int argc, char **argv)
 	int status = 1;
 
 	argp_err_exit_status = 2;
-	argv[0] = (char[]){ "coil-bench report" };
 	wishes.paths = calloc((size_t)argc, sizeof(*wishes.paths));
 	if (!wishes.paths)
 		return complain("report", ENOMEM);

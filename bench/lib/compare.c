@@ -8,12 +8,13 @@
 #include <string.h>
 
 #define ROUNDS_MIN 9
-#define LEAST_CHANGE 0.02
+#define LEAST_CHANGE 0.03
 #define WIDEST 0.05 /* what an interval must exclude to say: no change */
 #define P_MAX 0.05
 #define STOLEN_MAX 0.05
 #define CLEAN_MIN 0.02
 #define SPEED_CHANGE_MAX 0.05
+#define SPEED_CHANGE_BY_SPEED_MAX 0.15
 #define SPEED_CHANGE_BY_FLOOR_MAX 0.3
 
 struct side {
@@ -70,21 +71,36 @@ static const char *reason_of(const struct comparison *of, const struct side *bef
 	if (noise_words(new_noise))
 		return noise_words(new_noise);
 	if (speed_differs(old_noise, new_noise,
-			  of->is_by_floor ? SPEED_CHANGE_BY_FLOOR_MAX : SPEED_CHANGE_MAX))
+			  of->is_by_floor   ? SPEED_CHANGE_BY_FLOOR_MAX
+			  : of->is_by_speed ? SPEED_CHANGE_BY_SPEED_MAX
+					    : SPEED_CHANGE_MAX))
 		return "the machine ran at another speed";
 	return NULL;
 }
 
 /* -- One case ---------------------------------------------------------------------------------- */
 
-static int take_values(struct side *side, bool is_by_floor)
+static int take_values(struct side *side, const struct comparison *of)
 {
 	side->values = malloc((side->result->samples_count + 1) * sizeof(*side->values));
 	if (!side->values)
 		return -ENOMEM;
-	side->count = is_by_floor ? ratios_of(side->floor, side->result, side->values)
-				  : samples_of(side->result, side->values);
+	if (of->is_by_floor)
+		side->count = ratios_of(side->floor, side->result, side->values);
+	else if (of->is_by_speed)
+		side->count = paces_of(side->result, side->values);
+	else
+		side->count = samples_of(side->result, side->values);
 	return 0;
+}
+
+/* A rate is not a time: slower fixed work would make it less. */
+static bool has_speeds(const struct side *side)
+{
+	const struct coil_bench_entry *entry = side->result->entry;
+
+	return entry->speeds_count >= side->result->samples_count &&
+	       !(entry->flags & COIL_BENCH_HIGHER);
 }
 
 /* Between the first and the second half of a run's rounds: as two runs would differ by drift. */
@@ -131,9 +147,10 @@ static int compare_results(struct comparison *of, const struct coil_bench_result
 	int rc;
 
 	of->is_by_floor = before.floor && after.floor;
-	rc = take_values(&before, of->is_by_floor);
+	of->is_by_speed = !of->is_by_floor && has_speeds(&before) && has_speeds(&after);
+	rc = take_values(&before, of);
 	if (rc == 0)
-		rc = take_values(&after, of->is_by_floor);
+		rc = take_values(&after, of);
 	if (rc == 0) {
 		of->before = summary_of(old_result).median;
 		of->after = summary_of(new_result).median;

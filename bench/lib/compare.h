@@ -28,6 +28,7 @@ struct comparison {
 	const char *unit;
 	double before, after; /* medians; NAN: none */
 	bool is_by_floor;
+	bool is_by_speed;     /* round by round, by what fixed work took */
 	double ratio;	      /* above 1 is worse; NAN: none */
 	struct interval interval;
 	double drift;	      /* within a run, from one half to the other; a part of the value */

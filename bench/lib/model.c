@@ -73,6 +73,7 @@ static void free_entry(struct coil_bench_entry *entry)
 	for (size_t i = 0; i < entry->results_count; i++)
 		free_result(entry->results[i]);
 	free(entry->results);
+	free(entry->speeds);
 	free(entry->name);
 	free(entry->what);
 	free(entry->unit);
@@ -158,6 +159,14 @@ int coil_bench_entry_add(struct coil_bench *bench, const struct coil_bench_case 
 int coil_bench_note(struct coil_bench_entry *entry, const char *words)
 {
 	return replace(&entry->note, words);
+}
+
+int entry_speed_add(struct coil_bench_entry *entry, double speed)
+{
+	if (grow(&entry->speeds, entry->speeds_count, sizeof(speed)) < 0)
+		return -ENOMEM;
+	entry->speeds[entry->speeds_count++] = speed > 0 && isfinite(speed) ? speed : UNKNOWN;
+	return 0;
 }
 
 int entry_fail(struct coil_bench_entry *entry, const char *words)
@@ -348,6 +357,17 @@ size_t ratios_of(const struct coil_bench_result *floor, const struct coil_bench_
 	for (size_t i = 0; i < result->samples_count && i < floor->samples_count; i++)
 		if (floor->samples[i] > 0 && result->samples[i] > 0)
 			ret_values[count++] = result->samples[i] / floor->samples[i];
+	return count;
+}
+
+size_t paces_of(const struct coil_bench_result *result, double *ret_values)
+{
+	const struct coil_bench_entry *entry = result->entry;
+	size_t count = 0;
+
+	for (size_t i = 0; i < result->samples_count && i < entry->speeds_count; i++)
+		if (result->samples[i] > 0 && entry->speeds[i] > 0)
+			ret_values[count++] = result->samples[i] / entry->speeds[i];
 	return count;
 }
 

@@ -67,6 +67,8 @@ struct coil_bench_entry {
 	int goal_kind;
 	double goal;
 	struct noise noise;
+	double *speeds; /* of the rounds: as noise.speed; NAN: not learned */
+	size_t speeds_count;
 	struct coil_bench_result **results;
 	size_t results_count;
 };
@@ -93,6 +95,8 @@ int model_record(struct coil_bench *bench, const char *key, const char *value);
 /* NULL if it has none. */
 const char *model_recorded(const struct coil_bench *bench, const char *key);
 const struct coil_bench_entry *model_find(const struct coil_bench *bench, const char *name);
+/* The next round's. 0 or -ENOMEM. */
+int entry_speed_add(struct coil_bench_entry *entry, double speed);
 int entry_fail(struct coil_bench_entry *entry, const char *words);
 const struct coil_bench_result *entry_find(const struct coil_bench_entry *entry,
 					   const char *subject);
@@ -109,6 +113,8 @@ void describe_goal(const struct coil_bench_entry *entry, char *text, size_t byte
 struct summary summary_of(const struct coil_bench_result *result);
 /* Those that are numbers; ret_values has room for all. */
 size_t samples_of(const struct coil_bench_result *result, double *ret_values);
+/* Round by round, by what fixed work took; ret_values has room for all. */
+size_t paces_of(const struct coil_bench_result *result, double *ret_values);
 /* Round by round, result by floor; ret_values has room for the fewer of both. */
 size_t ratios_of(const struct coil_bench_result *floor, const struct coil_bench_result *result,
 		 double *ret_values);

@@ -186,7 +186,6 @@ static int take_round(struct coil_bench_entry *entry, const struct round *round,
 struct rounds {
 	const struct coil_bench_case *of;
 	struct coil_bench_entry *entry;
-	double speeds[ROUNDS_MAX]; /* 0: it was not learned */
 	unsigned count;
 	int error; /* of the last */
 	char words[RUNNER_WORDS_BYTES];
@@ -206,7 +205,9 @@ struct session {
 
 static bool is_good(const struct rounds *rounds, unsigned number, double best)
 {
-	return rounds->speeds[number] > 0 && rounds->speeds[number] <= best * SPEED_TOLERANCE;
+	double speed = rounds->entry->speeds[number];
+
+	return speed > 0 && speed <= best * SPEED_TOLERANCE;
 }
 
 static unsigned count_good(const struct rounds *rounds, double best)
@@ -224,8 +225,8 @@ static double best_speed(const struct session *session)
 
 	for (size_t i = 0; i < session->count; i++)
 		for (unsigned j = 0; j < session->all[i].count; j++)
-			if (session->all[i].speeds[j] > 0)
-				best = fmin(best, session->all[i].speeds[j]);
+			if (session->all[i].entry->speeds[j] > 0)
+				best = fmin(best, session->all[i].entry->speeds[j]);
 	return best;
 }
 
@@ -250,7 +251,9 @@ static int run_round(struct session *session, struct rounds *rounds, unsigned tu
 	session->runner->run(session->runner->arg, rounds->of, &session->options, session->round,
 			     rounds->words);
 	rc = take_round(rounds->entry, session->round, rounds->count);
-	rounds->speeds[rounds->count++] = session->round->speed;
+	if (rc == 0)
+		rc = entry_speed_add(rounds->entry, session->round->speed);
+	rounds->count += rc == 0;
 	rounds->error = session->round->error;
 	return rc;
 }
@@ -286,6 +289,8 @@ static double uncertainty(const struct rounds *rounds, double best)
 
 		if (floor)
 			value /= i < floor->samples_count ? floor->samples[i] : UNKNOWN;
+		else
+			value /= rounds->entry->speeds[i];
 		if (is_good(rounds, i, best) && isfinite(value))
 			values[count++] = value;
 	}
@@ -339,11 +344,13 @@ static void drop_slow_rounds(struct rounds *rounds, double best)
 	bool drops = count_good(rounds, best) >= ROUNDS_ENOUGH;
 
 	for (unsigned i = 0; i < rounds->count; i++) {
-		if (!(rounds->speeds[i] > 0))
+		double speed = entry->speeds[i];
+
+		if (!(speed > 0))
 			continue;
-		noise->speed_worst = fmax(noise->speed_worst, rounds->speeds[i]);
+		noise->speed_worst = fmax(noise->speed_worst, speed);
 		if (!drops || is_good(rounds, i, best))
-			noise->speed = fmin(noise->speed, rounds->speeds[i]);
+			noise->speed = fmin(noise->speed, speed);
 	}
 	for (size_t i = 0; i < entry->results_count && drops; i++) {
 		for (unsigned j = 0; j < entry->results[i]->samples_count; j++)

@@ -152,6 +152,10 @@ static void put_entry(struct json *json, const struct coil_bench_entry *entry)
 	json_bool(json, "is_met", entry_goal_is_met(entry));
 	put_ratio(json, entry);
 	put_noise(json, &entry->noise);
+	json_flat_array(json, "speeds");
+	for (size_t i = 0; i < entry->speeds_count; i++)
+		json_number(json, NULL, entry->speeds[i]);
+	json_end(json);
 	json_array(json, "subjects");
 	for (size_t i = 0; i < entry->results_count; i++)
 		put_result(json, entry->results[i]);

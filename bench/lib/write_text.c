@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The results as a table for the terminal, as CSV, Markdown and percentile text. */
+/* The results as a table for the terminal, as CSV and percentile text. */
 #include "write.h"
 
 #include <errno.h>
@@ -217,61 +217,6 @@ void write_csv(const struct coil_bench *bench, FILE *out)
 	for (size_t i = 0; i < bench->entries_count; i++)
 		for (size_t j = 0; j < bench->entries[i]->results_count; j++)
 			put_csv_result(bench->entries[i]->results[j], out);
-}
-
-/* -- Markdown ---------------------------------------------------------------------------------- */
-
-static void put_cell(const char *text, FILE *out)
-{
-	fputs(" ", out);
-	for (; *text; text++)
-		fputs(*text == '|' ? "\\|" : *text == '\n' ? " " : (char[]){ *text, '\0' }, out);
-	fputs(" |", out);
-}
-
-static void put_markdown_result(const struct coil_bench_result *result, FILE *out)
-{
-	const struct coil_bench_entry *entry = result->entry;
-	const char *error = result->error ? result->error : entry->error;
-	struct summary summary = summary_of(result);
-	double ratio = ratio_to_floor(result);
-	char text[48], low[32], high[32], goal[64];
-
-	fputc('|', out);
-	put_cell(entry->name, out);
-	put_cell(result->name, out);
-	describe_value(summary.median, text, sizeof(text));
-	fprintf(out, " %s %s |", error ? error : text, error ? "" : entry->unit);
-	describe_value(summary.interval.low, low, sizeof(low));
-	describe_value(summary.interval.high, high, sizeof(high));
-	if (error || summary.rounds < 2)
-		fputs(" - |", out);
-	else
-		fprintf(out, " %s to %s |", low, high);
-	describe_value(ratio, text, sizeof(text));
-	put_cell(text, out);
-	describe_goal(entry, goal, sizeof(goal));
-	put_cell(result == entry_main(entry) ? goal : "", out);
-	fputc('\n', out);
-}
-
-void write_markdown(const struct coil_bench *bench, FILE *out)
-{
-	static const char *const keys[] = { "program", "version", "commit", "build", "kernel",
-					    "cpu", "cpus", "governor", "container", "load",
-					    "compiler", "liburing", "date", "seed" };
-
-	fputs("| case | subject | median | 95 % | ratio to the floor | goal |\n"
-	      "|---|---|---:|---:|---:|---:|\n", out);
-	for (size_t i = 0; i < bench->entries_count; i++)
-		for (size_t j = 0; j < bench->entries[i]->results_count; j++)
-			put_markdown_result(bench->entries[i]->results[j], out);
-	fputc('\n', out);
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (model_recorded(bench, keys[i]))
-			fprintf(out, "%s%s: %s", i ? "; " : "", keys[i],
-				model_recorded(bench, keys[i]));
-	fputs(".\n", out);
 }
 
 /* -- Percentiles ------------------------------------------------------------------------------- */

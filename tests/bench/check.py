@@ -34,6 +34,8 @@ def check_usage(verdicts, tool):
                       ["run", "--rounds", "0"], ["run", "--rounds", "x"], ["run", "--seed", "-1"],
                       ["run", "--no-such"], ["compare"], ["compare", "one"],
                       ["compare", "a", "b", "c"], ["compare", "a", "b", "--fail-above", "x"],
+                      ["run", "net", "no such"], ["run", "net", "--core", "1000"],
+                      ["run", "net", "--rounds", "0"], ["load"], ["load", "x:99999999"],
                       ["report"], ["report", "a"], ["count"], ["count", "a"],
                       ["count", "a", "b", "--tolerance", "-1"]):
         done = call(tool, *arguments)
@@ -41,7 +43,8 @@ def check_usage(verdicts, tool):
         verdicts.hold(done.returncode == 2, f"coil-bench {words} exits {done.returncode}")
         verdicts.hold(done.stderr and not done.stdout, f"coil-bench {words} says why on stderr")
     for arguments in (["--help"], ["--usage"], ["--version"], ["compare", "--help"],
-                      ["report", "--help"], ["count", "--help"], ["list"]):
+                      ["report", "--help"], ["count", "--help"], ["list"], ["list", "net"],
+                      ["run", "net", "--help"], ["load", "--help"]):
         done = call(tool, *arguments)
         verdicts.hold(done.returncode == 0 and done.stdout, f"coil-bench {arguments} answers")
 
@@ -104,7 +107,7 @@ def check_outputs(verdicts, program, folder):
     with open(paths["a.csv"], newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     verdicts.hold([row["subject"] for row in rows] == ["floor", "mine", "mine"], f"CSV: {rows}")
-    verdicts.hold("| floored | floor |" in paths["a.md"].read_text(), "Markdown")
+    verdicts.hold("| floored | 100 steps; the same |" in paths["a.md"].read_text(), "Markdown")
     verdicts.hold("#[Mean" in paths["a.hgrm"].read_text(), "percentiles")
     verdicts.hold("</html>" in paths["a.html"].read_text(), "a page")
 
@@ -154,6 +157,50 @@ def check_interrupt(verdicts, program, folder):
     verdicts.hold("Interrupted" in out, f"it is said: {out}")
     results = json.loads(path.read_text()) if path.exists() else {"is_interrupted": False}
     verdicts.hold(results["is_interrupted"] and results["cases"], "and what is known is written")
+
+
+def run_net(tool, path, *options):
+    return subprocess.Popen([str(tool), "run", "net", *options, "--json", str(path)],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def children_of(pid):
+    return [int(child) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()]
+
+
+def check_net(verdicts, tool, folder):
+    """A cell: figures and counters of each server; SIGINT; a server that dies."""
+    path = folder / "net.json"
+    process = run_net(tool, path, "--rounds", "3", "--seconds", "0.05", "echo_tcp_50x64")
+    out, err = process.communicate(timeout=120)
+    verdicts.hold(process.returncode == 0, f"run net exits {process.returncode}: {out}{err}")
+    verdicts.hold("goal 1.03 x" in out and "nan" not in out, f"it has a goal: {out}")
+    cell = json.loads(path.read_text())["cases"][0]
+    subjects = {subject["name"]: subject for subject in cell["subjects"]}
+    verdicts.hold({"floor", "coil", "raw epoll"} <= set(subjects), f"servers: {list(subjects)}")
+    counters = subjects["coil"]["counters"]
+    verdicts.hold(all(counters.get(key, -1) >= 0 for key in
+                      ("enters", "sqes", "allocations", "cpu_ns", "rss_bytes", "requests_per_s",
+                       "context_switches", "p99_us")), f"Coil's counters: {counters}")
+    verdicts.hold(0 < counters["sqes"] < 5, f"SQEs of a request: {counters}")
+    verdicts.hold(len(subjects["coil"]["seconds"]) == 3, "a point for each round")
+
+    process = run_net(tool, path, "--rounds", "60", "--seconds", "0.5", "echo_tcp_50x64")
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    verdicts.hold(process.returncode == 0 and "interrupted" in err, f"SIGINT in net: {err}")
+    verdicts.hold(json.loads(path.read_text())["is_interrupted"], "and the file tells")
+
+    process = run_net(tool, path, "--rounds", "8", "--seconds", "0.3", "echo_unix_1x64")
+    time.sleep(1.5)
+    for child in children_of(process.pid):
+        if "coil-echo" in pathlib.Path(f"/proc/{child}/cmdline").read_text():
+            os.kill(child, signal.SIGKILL)
+    out, _ = process.communicate(timeout=60)
+    verdicts.hold(process.returncode == 1 and "the server ended by signal 9" in out,
+                  f"a server that dies is told: {out}")
 
 
 def verdict_of(tool, old, new, *options):
@@ -264,6 +311,8 @@ def main():
         check_failures(verdicts, program, folder)
         check_interrupt(verdicts, program, folder)
         check_count(verdicts, tool, folder)
+        if (tool.parent / "../tools/coil-echo").exists():
+            check_net(verdicts, tool, folder)
         if "without libjansson" in call(tool, "compare", "-", "-").stderr:
             print("built without jansson: compare and report are not tried")
         else:

@@ -26,6 +26,10 @@ struct coil_bench_entry *make_case(struct coil_bench *bench, const char *name, s
 	for (unsigned i = 0; i < made.rounds; i++) {
 		double hour = 1 + made.drift * i / made.rounds;
 
+		if (made.pace > 0) {
+			hour *= made.pace;
+			ASSERT_EQ(entry_speed_add(entry, 1000 * made.pace), 0);
+		}
 		coil_bench_sample(mine, made.value * hour * (1 + made.spread * normal(&random)));
 		if (floor)
 			coil_bench_sample(floor, made.floor * hour *

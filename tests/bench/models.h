@@ -10,6 +10,7 @@ struct made {
 	double floor;  /* 0: there is none */
 	double spread; /* standard deviation, a part of the value */
 	double drift;  /* of both, a part of the value, over all rounds */
+	double pace;   /* of fixed work, which slows the subject as well; 0: not known */
 	unsigned rounds;
 	unsigned flags;
 	uint64_t seed;

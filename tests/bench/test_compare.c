@@ -78,6 +78,22 @@ TEST(compare, the_floor_takes_drift_away)
 	EXPECT_GE(count_verdicts(quiet, busy, VERDICT_NO_CHANGE), PAIRS * 9 / 10 + 1);
 }
 
+/* Without a floor, fixed work tells how fast the machine was. */
+TEST(compare, fixed_work_takes_the_clock_away)
+{
+	struct made quick = usual, slow = usual, slower = usual;
+
+	quick.pace = 1;
+	slow.pace = slower.pace = 1.04;
+	slower.value *= 1.05;
+	EXPECT_GE(count_verdicts(quick, slow, VERDICT_NO_CHANGE), PAIRS * 9 / 10 + 1);
+	EXPECT_GE(count_verdicts(quick, slower, VERDICT_SLOWER), PAIRS * 9 / 10);
+	EXPECT_GE(count_verdicts(slow, slower, VERDICT_SLOWER), PAIRS * 9 / 10);
+	/* As it is without: nobody can tell it from a change. */
+	quick.pace = 0;
+	EXPECT_GE(count_verdicts(quick, slow, VERDICT_SLOWER), PAIRS / 2);
+}
+
 /* What a run drifts by itself, another may be off by as well. */
 TEST(compare, a_drift_is_no_change)
 {
