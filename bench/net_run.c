@@ -249,17 +249,10 @@ static int load_child(const struct net_cell *cell, const struct net_options *opt
 	return answer->load.error;
 }
 
-/* Full seconds as the load told them; a shorter round is a point by itself. */
-static void take_series(struct net_subject *subject, const struct load_result *load,
-			const struct net_round *round)
+/* The load's seconds; what is left in the end is a shorter one. */
+static void take_series(struct net_subject *subject, const struct load_result *load)
 {
-	const struct load_second whole = {
-		.requests = load->requests, .p50_ns = (uint64_t)(round->p50_us * 1e3),
-		.p99_ns = (uint64_t)(round->p99_us * 1e3),
-	};
-	unsigned int more = load->seconds_count ? load->seconds_count : 1;
-	const struct load_second *from = load->seconds_count ? load->seconds : &whole;
-	size_t count = subject->series_count + more;
+	size_t count = subject->series_count + load->seconds_count;
 	struct load_second *series = realloc(subject->series, count * sizeof(*series));
 	double *series_s;
 
@@ -270,10 +263,10 @@ static void take_series(struct net_subject *subject, const struct load_result *l
 		subject->series_s = series_s;
 	if (!series || !series_s)
 		return;
-	for (unsigned int i = 0; i < more; i++) {
-		subject->series[subject->series_count] = from[i];
+	for (unsigned int i = 0; i < load->seconds_count; i++) {
+		subject->series[subject->series_count] = load->seconds[i];
 		subject->series_s[subject->series_count++] =
-			load->seconds_count ? 1 : (double)load->measured_ns / 1e9;
+			fmax(fmin((double)load->measured_ns / 1e9 - i, 1), 0.001);
 	}
 }
 
@@ -305,7 +298,7 @@ static void take_round(const struct net_cell *cell, struct net_subject *subject,
 	round->p50_us = (double)coil_bench_histogram_quantile(&load->latency, 0.5) / 1e3;
 	round->p99_us = (double)coil_bench_histogram_quantile(&load->latency, 0.99) / 1e3;
 	coil_bench_histogram_merge(&subject->latency, &load->latency);
-	take_series(subject, load, round);
+	take_series(subject, load);
 }
 
 /* In a process of its own: its memory and its descriptors are gone with it. */

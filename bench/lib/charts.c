@@ -9,8 +9,9 @@
 
 #define TOP 30
 #define ROW 24
-#define BARS_LEFT 92
-#define BARS_WIDTH 180
+#define BARS_LEFT_MIN 92
+#define BARS_LEFT_MAX 160
+#define BARS_RIGHT 272
 #define RATIOS_LEFT 160
 #define RATIOS_WIDTH 150
 #define NAME_LETTERS 22
@@ -30,16 +31,19 @@ static bool is_floor(const struct coil_bench_result *result)
 	return is_floor_name(name);
 }
 
-const char *chart_colour(const struct coil_bench_result *result, char of, char text[3])
+const char *chart_colour(const struct coil_bench_result *result, char of,
+			 char text[CHART_COLOUR_BYTES])
 {
 	const struct coil_bench_entry *entry = result->entry;
 	unsigned colour = 0;
 
 	for (size_t i = 0; i < entry->results_count && entry->results[i] != result; i++)
 		colour += !is_floor(entry->results[i]);
-	text[0] = of;
-	text[1] = is_floor(result) ? 'f' : (char)('0' + colour % SVG_COLOURS);
-	text[2] = '\0';
+	if (is_floor(result))
+		snprintf(text, CHART_COLOUR_BYTES, "%cf", of);
+	else
+		snprintf(text, CHART_COLOUR_BYTES, "%c%u%s", of, colour % SVG_COLOURS,
+			 colour < SVG_COLOURS ? "" : " again");
 	return text;
 }
 
@@ -98,9 +102,9 @@ static void draw_bar(const struct coil_bench_result *result, const struct scale 
 	double end = scale_place(scale, summary.median);
 	double low = scale_place(scale, summary.interval.low);
 	double high = scale_place(scale, summary.interval.high);
-	char colour[3], value[48], text[64];
+	char colour[CHART_COLOUR_BYTES], value[48], text[64];
 
-	svg_text(out, BARS_LEFT - 6, y + 12, SVG_END, result->name);
+	svg_text(out, scale->at - 6, y + 12, SVG_END, result->name);
 	svg_bar(out, chart_colour(result, 'f', colour), (double[]){ scale->at, y + 2 },
 		(double[]){ end - scale->at, 13 });
 	svg_line(out, "ink", (double[]){ low, y + 8.5 }, (double[]){ high, y + 8.5 });
@@ -114,7 +118,7 @@ static void draw_bar(const struct coil_bench_result *result, const struct scale 
 static void draw_bars(const struct coil_bench_entry *entry, FILE *out, bool is_alone)
 {
 	const struct coil_bench_result *floor = entry_floor(entry);
-	struct scale scale = { .from = 0, .at = BARS_LEFT, .length = BARS_WIDTH };
+	struct scale scale = { .from = 0, .at = BARS_LEFT_MIN };
 	char words[256];
 	int rows = 0;
 	double y = TOP;
@@ -123,8 +127,12 @@ static void draw_bars(const struct coil_bench_entry *entry, FILE *out, bool is_a
 		struct summary summary = summary_of(entry->results[i]);
 
 		rows += !isnan(summary.median);
+		scale.at = fmax(scale.at,
+				8 + CHART_LETTER * (double)strlen(entry->results[i]->name));
 		scale.to = fmax(scale.to, fmax(summary.interval.high, summary.median));
 	}
+	scale.at = fmin(scale.at, BARS_LEFT_MAX);
+	scale.length = BARS_RIGHT - scale.at;
 	snprintf(words, sizeof(words), "Bars of %d subjects in %s, %s is better, with whiskers of "
 		 "the 95 %% interval: %s", rows, entry->unit,
 		 entry->flags & COIL_BENCH_HIGHER ? "higher" : "lower", entry->what);

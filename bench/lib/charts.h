@@ -23,8 +23,12 @@ bool chart_has_data(enum chart_kind kind, const struct coil_bench *bench,
 void chart_draw(enum chart_kind kind, const struct coil_bench *bench,
 		const struct coil_bench_entry *entry, FILE *out, bool is_alone);
 
-/* For the chart's files: the colour of a subject's fill ('f') or stroke ('s'). */
-const char *chart_colour(const struct coil_bench_result *result, char of, char text[3]);
+/* For the chart's files: the classes of a subject's fill ('f') or stroke ('s'). */
+#define CHART_COLOUR_BYTES 24
+const char *chart_colour(const struct coil_bench_result *result, char of,
+			 char text[CHART_COLOUR_BYTES]);
+/* How wide a letter is, about. */
+#define CHART_LETTER 6.6
 void draw_distribution(const struct coil_bench_entry *entry, FILE *out, bool is_alone);
 void draw_percentiles(const struct coil_bench_entry *entry, FILE *out, bool is_alone);
 void draw_seconds(const struct coil_bench_entry *entry, FILE *out, bool is_latency, bool is_alone);

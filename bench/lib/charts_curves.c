@@ -8,15 +8,15 @@
 #include "histogram.h"
 #include "write.h"
 
-#define TOP 46
+#define TOP 30
 #define LEFT 46
 #define WIDTH 300
 #define HEIGHT 130
 #define BOTTOM (TOP + HEIGHT)
-#define TOTAL_HEIGHT (BOTTOM + 36)
+#define LEGEND (BOTTOM + 42)
+#define LEGEND_ROW 16
 #define TICKS 4
 #define BINS 40
-#define LETTER_WIDTH 7
 
 /* -- The frame --------------------------------------------------------------------------------- */
 
@@ -57,32 +57,55 @@ static void draw_axis_x(FILE *out, const struct scale *x, const char *unit)
 	svg_text(out, LEFT + WIDTH, BOTTOM + 31, SVG_END, unit);
 }
 
-/* Subjects that have a line, in their colours. */
-static void draw_legend(const struct coil_bench_entry *entry, FILE *out,
-			bool (*has_line)(const struct coil_bench_result *result))
+static double legend_width(const struct coil_bench_result *result)
 {
-	char colour[3];
+	return 26 + CHART_LETTER * (double)strlen(result->name);
+}
+
+/* Subjects that have a line, in their colours, below all. Their rows; out is NULL: only these. */
+static int draw_legend(const struct coil_bench_entry *entry, FILE *out,
+		       bool (*has_line)(const struct coil_bench_result *result))
+{
+	char colour[CHART_COLOUR_BYTES];
 	double x = 0;
+	int rows = 1;
 
 	for (size_t i = 0; i < entry->results_count; i++) {
 		const struct coil_bench_result *result = entry->results[i];
+		double y;
 
-		if (!has_line(result) || x > SVG_WIDTH - 40)
+		if (!has_line(result))
 			continue;
-		svg_bar(out, chart_colour(result, 'f', colour), (double[]){ x, 25 },
-			(double[]){ 10, 10 });
-		svg_text(out, x + 14, 34, SVG_START, result->name);
-		x += 26 + LETTER_WIDTH * (double)strlen(result->name);
+		if (x > 0 && x + legend_width(result) > SVG_WIDTH) {
+			x = 0;
+			rows++;
+		}
+		y = LEGEND + (rows - 1) * LEGEND_ROW;
+		if (out) {
+			svg_bar(out, chart_colour(result, 'f', colour), (double[]){ x, y },
+				(double[]){ 10, 10 });
+			svg_text(out, x + 14, y + 9, SVG_START, result->name);
+		}
+		x += legend_width(result);
 	}
+	return rows;
 }
 
-static void begin(const struct coil_bench_entry *entry, const char *of, const char *words,
-		  FILE *out, bool is_alone)
+struct curves {
+	const struct coil_bench_entry *entry;
+	const char *of;
+	const char *words;
+	bool (*has_line)(const struct coil_bench_result *result);
+};
+
+static void begin(const struct curves *curves, FILE *out, bool is_alone)
 {
+	int rows = draw_legend(curves->entry, NULL, curves->has_line);
 	char title[192];
 
-	snprintf(title, sizeof(title), "%s: %s", entry->name, of);
-	svg_begin(out, title, words, TOTAL_HEIGHT, is_alone);
+	snprintf(title, sizeof(title), "%s: %s", curves->entry->name, curves->of);
+	svg_begin(out, title, curves->words, LEGEND + rows * LEGEND_ROW, is_alone);
+	draw_legend(curves->entry, out, curves->has_line);
 }
 
 static bool has_histogram(const struct coil_bench_result *result)
@@ -137,7 +160,7 @@ static void draw_steps(const struct coil_bench_result *result, const struct scal
 {
 	double width = (x->to - x->from) / BINS;
 	struct bins bins;
-	char colour[3];
+	char colour[CHART_COLOUR_BYTES];
 
 	fill_bins(result, x, &bins);
 	svg_path_begin(out, chart_colour(result, 's', colour));
@@ -178,9 +201,9 @@ void draw_distribution(const struct coil_bench_entry *entry, FILE *out, bool is_
 			fill_bins(entry->results[i], &x, &bins);
 			y.to = fmax(y.to, bins.most * 100);
 		}
-	begin(entry, "distribution", "A histogram of the windows' values, a line for each "
-	      "subject: percent of its windows over the value.", out, is_alone);
-	draw_legend(entry, out, has_histogram);
+	begin(&(struct curves){ entry, "distribution", "A histogram of the windows' values, a line "
+				"for each subject: percent of its windows over the value.",
+				has_histogram }, out, is_alone);
 	draw_axis_y(out, &y);
 	draw_axis_x(out, &x, entry->unit);
 	svg_text(out, 0, BOTTOM + 31, SVG_START, "% of windows");
@@ -195,7 +218,7 @@ void draw_distribution(const struct coil_bench_entry *entry, FILE *out, bool is_
 static void draw_quantiles(const struct coil_bench_result *result, const struct scale *x,
 			   const struct scale *y, FILE *out)
 {
-	char colour[3];
+	char colour[CHART_COLOUR_BYTES];
 
 	svg_path_begin(out, chart_colour(result, 's', colour));
 	for (int i = 0; i <= WIDTH; i += 3) {
@@ -227,10 +250,10 @@ void draw_percentiles(const struct coil_bench_entry *entry, FILE *out, bool is_a
 	for (size_t i = 0; i < entry->results_count; i++)
 		if (has_histogram(entry->results[i]))
 			y.to = fmax(y.to, value_at(entry->results[i], 1 - 1 / x.to));
-	begin(entry, "latency by percentile", "A line for each subject: the latency that a "
-	      "percentage of its units did not exceed; the axis is stretched towards the slowest.",
+	begin(&(struct curves){ entry, "latency by percentile", "A line for each subject: the "
+				"latency that a percentage of its units did not exceed; the axis "
+				"is stretched towards the slowest.", has_histogram },
 	      out, is_alone);
-	draw_legend(entry, out, has_histogram);
 	draw_axis_y(out, &y);
 	for (int i = 0; i < 6 && pow(10, i) <= x.to * 1.001; i++)
 		draw_tick_x(out, scale_place(&x, pow(10, i)), names[i]);
@@ -253,7 +276,7 @@ static void draw_line(const struct coil_bench_result *result, const struct scale
 		      const struct scale *y, bool is_latency, FILE *out)
 {
 	bool is_first = true;
-	char colour[3];
+	char colour[CHART_COLOUR_BYTES];
 
 	svg_path_begin(out, chart_colour(result, 's', colour));
 	for (size_t i = 0; i < result->seconds_count; i++) {
@@ -270,7 +293,7 @@ static void draw_line(const struct coil_bench_result *result, const struct scale
 
 void draw_seconds(const struct coil_bench_entry *entry, FILE *out, bool is_latency, bool is_alone)
 {
-	struct scale x = { .at = LEFT, .length = WIDTH, .to = 1 };
+	struct scale x = { .at = LEFT, .length = WIDTH };
 	struct scale y = { .at = BOTTOM, .length = -HEIGHT };
 	const char *unit = "";
 
@@ -286,11 +309,13 @@ void draw_seconds(const struct coil_bench_entry *entry, FILE *out, bool is_laten
 			y.to = fmax(y.to, is_latency ? second->p99 : second->rate);
 		}
 	}
+	x.to = x.to > 0 ? x.to : 1;
 	y.to = y.to > 0 ? y.to : 1;
-	begin(entry, is_latency ? "p99 over time" : "rate over time", is_latency
-	      ? "A line for each subject: the 99th percentile of each second's latencies."
-	      : "A line for each subject: units in each second.", out, is_alone);
-	draw_legend(entry, out, has_seconds);
+	begin(&(struct curves){ entry, is_latency ? "p99 over time" : "rate over time", is_latency
+				? "A line for each subject: the 99th percentile of each second's "
+				  "latencies."
+				: "A line for each subject: units in each second.", has_seconds },
+	      out, is_alone);
 	draw_axis_y(out, &y);
 	draw_axis_x(out, &x, "s");
 	svg_text(out, 0, BOTTOM + 31, SVG_START, is_latency ? unit : "per second");

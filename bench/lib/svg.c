@@ -26,7 +26,8 @@ const char svg_style[] =
 	"svg .s0{stroke:var(--c0)}svg .s1{stroke:var(--c1)}svg .s2{stroke:var(--c2)}"
 	"svg .s3{stroke:var(--c3)}svg .s4{stroke:var(--c4)}svg .s5{stroke:var(--c5)}"
 	"svg .s6{stroke:var(--c6)}svg .s7{stroke:var(--c7)}"
-	"svg .sf{stroke:var(--floor);stroke-dasharray:5 3}\n";
+	"svg .sf{stroke:var(--floor);stroke-dasharray:5 3}\n"
+	"svg path.again{stroke-dasharray:2 2}svg rect.again{fill-opacity:.55}\n";
 
 void svg_escape(FILE *out, const char *text)
 {

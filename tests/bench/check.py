@@ -107,7 +107,7 @@ def check_outputs(verdicts, program, folder):
     with open(paths["a.csv"], newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     verdicts.hold([row["subject"] for row in rows] == ["floor", "mine", "mine"], f"CSV: {rows}")
-    verdicts.hold("| floored | 100 steps; the same |" in paths["a.md"].read_text(), "Markdown")
+    verdicts.hold("| floored | 1,000 steps; the same |" in paths["a.md"].read_text(), "Markdown")
     verdicts.hold("#[Mean" in paths["a.hgrm"].read_text(), "percentiles")
     verdicts.hold("</html>" in paths["a.html"].read_text(), "a page")
 

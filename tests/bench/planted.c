@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define STEPS 1000
+
 static unsigned long percent(void)
 {
 	const char *text = getenv("PLANTED");
@@ -28,7 +30,7 @@ __attribute__((noinline)) static void work(uint64_t steps)
 
 static void plain(void *arg, uint64_t units)
 {
-	uint64_t steps = 100 + percent();
+	uint64_t steps = STEPS + STEPS / 100 * percent();
 
 	(void)arg;
 	while (units--)
@@ -39,7 +41,7 @@ static void floor_of_it(void *arg, uint64_t units)
 {
 	(void)arg;
 	while (units--)
-		work(100);
+		work(STEPS);
 }
 
 static void in_task(void *arg, uint64_t units)
@@ -65,8 +67,8 @@ static int refuse(struct coil_bench_case *self)
 int main(int argc, char **argv)
 {
 	static const struct coil_bench_case cases[] = {
-		{ .name = "plain", .what = "100 steps", .subjects = { { .run = plain } } },
-		{ .name = "floored", .what = "100 steps; the same",
+		{ .name = "plain", .what = "1,000 steps", .subjects = { { .run = plain } } },
+		{ .name = "floored", .what = "1,000 steps; the same",
 		  .subjects = { { .name = "floor", .run = floor_of_it }, { .run = plain } } },
 		{ .name = "task", .flags = COIL_BENCH_ASYNC, .subjects = { { .run = in_task } } },
 		{ .name = "bad/crash", .subjects = { { .run = crash } } },
