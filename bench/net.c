@@ -212,8 +212,8 @@ static int run_cells(const struct wishes *wishes, const struct net_cell *cells,
 static int run(const struct wishes *wishes, const struct net_cell *cells, unsigned int count)
 {
 	const struct coil_bench_options of = {
-		.size = sizeof(of), .name = "coil", .version = COIL_VERSION, .commit = COIL_COMMIT,
-		.build = COIL_BUILD, .is_smoke = wishes->is_smoke, .rounds = wishes->options.rounds,
+		.size = sizeof(of), .name = "coil-bench net", .version = COIL_VERSION,
+		.commit = COIL_COMMIT, .build = COIL_BUILD, .is_smoke = wishes->is_smoke, .rounds = wishes->options.rounds,
 	};
 	struct coil_bench *bench;
 	int rc = coil_bench_open(&bench, &of);

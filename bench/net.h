@@ -67,6 +67,7 @@ struct net_life {
 	double enters;
 	double syscalls;
 	double sqes;
+	double cqes;
 	double allocations;
 	double switches;		/* of contexts */
 	double rss_bytes;		/* in the end */

@@ -122,6 +122,7 @@ void net_server_finish(const struct net_cell *cell, struct net_subject *subject)
 	life->enters = number_after(line, "enters");
 	life->syscalls = number_after(line, "syscalls");
 	life->sqes = number_after(line, "sqes");
+	life->cqes = number_after(line, "cqes");
 	life->allocations = number_after(line, "allocations");
 	/* A peer does not count them. */
 	if (life->syscalls == 0)

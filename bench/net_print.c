@@ -150,6 +150,7 @@ static int add_counters(struct coil_bench_result *to, const struct net_subject *
 		{ "enters", life->enters / life->requests },
 		{ "syscalls", life->syscalls / life->requests },
 		{ "sqes", life->sqes / life->requests },
+		{ "cqes", life->cqes / life->requests },
 		{ "allocations", life->allocations / life->requests },
 		{ "context_switches", life->switches / life->requests },
 		{ "cpu_ns", net_median(subject, net_round_value) * 1e3 },

@@ -291,7 +291,7 @@ void raw_echo_finish(const struct raw_echo_options *options, const char *enters_
 	       stats->requests, stats->bytes, stats->connections, enters_word,
 	       stats->enters, microseconds(usage.ru_utime) + microseconds(usage.ru_stime));
 	if (stats->sqes)
-		printf(" sqes %" PRIu64, stats->sqes);
+		printf(" sqes %" PRIu64 " cqes %" PRIu64, stats->sqes, stats->cqes);
 	putchar('\n');
 	fflush(stdout);
 	if (options->unix_path)

@@ -32,7 +32,8 @@ struct raw_echo_stats {
 	uint64_t bytes;
 	uint64_t connections;
 	uint64_t enters;	/* epoll: system calls */
-	uint64_t sqes;		/* modulo 2^32 */
+	uint64_t sqes;		/* these two modulo 2^32 */
+	uint64_t cqes;
 };
 
 /**

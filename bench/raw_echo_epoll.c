@@ -221,5 +221,7 @@ int main(int argc, char **argv)
 		serve_turn(&server);
 
 	raw_echo_finish(&options, "syscalls", &server.stats);
+	free(server.buffer);
+	free(server.rests);
 	return EXIT_SUCCESS;
 }

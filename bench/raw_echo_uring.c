@@ -590,6 +590,7 @@ int main(int argc, char **argv)
 
 	server.stats.enters = server.ring.enters;
 	server.stats.sqes = *server.ring.uring.sq.ktail;
+	server.stats.cqes = *server.ring.uring.cq.khead;
 	raw_echo_finish(&server.options, "enters", &server.stats);
 	raw_ring_close(&server.ring);
 	return EXIT_SUCCESS;

@@ -112,10 +112,11 @@ static void print_stats(void)
 	coil_stats(&stats);
 	getrusage(RUSAGE_SELF, &usage);
 	printf("stats requests %" PRIu64 " bytes %" PRIu64 " connections %" PRIu64
-	       " enters %" PRIu64 " cpu_us %" PRId64 " sqes %" PRIu64 " allocations %" PRIu64 "\n",
+	       " enters %" PRIu64 " cpu_us %" PRId64 " sqes %" PRIu64
+	       " cqes %" PRIu64 " allocations %" PRIu64 "\n",
 	       server.requests, server.bytes, server.connections, stats.enters,
 	       microseconds(usage.ru_utime) + microseconds(usage.ru_stime), stats.sqes,
-	       stats.allocations);
+	       stats.cqes, stats.allocations);
 	fflush(stdout);
 }
 

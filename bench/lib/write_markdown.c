@@ -18,13 +18,19 @@ static void put_cell(const char *text, FILE *out)
 	fputs(" |", out);
 }
 
+/* NULL: it has a value. */
+static const char *error_of(const struct coil_bench_result *result)
+{
+	return result->error ? result->error : result->entry->error;
+}
+
 /* The median with its unit, or why there is none; a dash for no result at all. */
 static void put_value(const struct coil_bench_result *result, bool has_unit, FILE *out)
 {
 	char text[48], with_unit[64];
 
-	if (!result || result->error || result->entry->error) {
-		put_cell(!result ? "-" : result->error ? result->error : result->entry->error, out);
+	if (!result || error_of(result)) {
+		put_cell(result && has_unit ? error_of(result) : "-", out);
 		return;
 	}
 	describe_value(summary_of(result).median, text, sizeof(text));
@@ -141,6 +147,15 @@ static void put_wide_row(const struct coil_bench_entry *entry, const char *const
 	fputc('\n', out);
 }
 
+/* There is no room for them in the table. */
+static void put_errors(const struct coil_bench_entry *entry, FILE *out)
+{
+	for (size_t i = 0; i < entry->results_count; i++)
+		if (error_of(entry->results[i]))
+			fprintf(out, "%s, %s: %s\n\n", entry->name, entry->results[i]->name,
+				error_of(entry->results[i]));
+}
+
 static void put_wide(const struct coil_bench *bench, FILE *out)
 {
 	const char *names[COLUMNS_MAX];
@@ -159,6 +174,9 @@ static void put_wide(const struct coil_bench *bench, FILE *out)
 		if (is_wide(bench->entries[i]))
 			put_wide_row(bench->entries[i], names, count, out);
 	fputc('\n', out);
+	for (size_t i = 0; i < bench->entries_count; i++)
+		if (is_wide(bench->entries[i]))
+			put_errors(bench->entries[i], out);
 }
 
 void write_markdown(const struct coil_bench *bench, FILE *out)

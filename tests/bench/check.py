@@ -181,8 +181,9 @@ def check_net(verdicts, tool, folder):
     verdicts.hold({"floor", "coil", "raw epoll"} <= set(subjects), f"servers: {list(subjects)}")
     counters = subjects["coil"]["counters"]
     verdicts.hold(all(counters.get(key, -1) >= 0 for key in
-                      ("enters", "sqes", "allocations", "cpu_ns", "rss_bytes", "requests_per_s",
-                       "context_switches", "p99_us")), f"Coil's counters: {counters}")
+                      ("enters", "sqes", "cqes", "allocations", "cpu_ns", "rss_bytes",
+                       "requests_per_s", "context_switches", "p99_us")),
+                  f"Coil's counters: {counters}")
     verdicts.hold(0 < counters["sqes"] < 5, f"SQEs of a request: {counters}")
     verdicts.hold(len(subjects["coil"]["seconds"]) == 3, "a point for each round")
 
