@@ -213,7 +213,8 @@ static int run(const struct wishes *wishes, const struct net_cell *cells, unsign
 {
 	const struct coil_bench_options of = {
 		.size = sizeof(of), .name = "coil-bench net", .version = COIL_VERSION,
-		.commit = COIL_COMMIT, .build = COIL_BUILD, .is_smoke = wishes->is_smoke, .rounds = wishes->options.rounds,
+		.commit = COIL_COMMIT, .build = COIL_BUILD, .is_smoke = wishes->is_smoke,
+		.rounds = wishes->options.rounds,
 	};
 	struct coil_bench *bench;
 	int rc = coil_bench_open(&bench, &of);

@@ -23,9 +23,10 @@ static uint64_t stat_size(const struct sim_inode *inode)
 	return disk_inode_is(inode, S_IFDIR) ? DISK_PAGE : (uint64_t)inode->data.size;
 }
 
-void disk_stat(const struct sim_inode *inode, struct statx *answer)
+/* The answers are copied: a kernel takes memory of any alignment. */
+void disk_stat(const struct sim_inode *inode, void *answer)
 {
-	*answer = (struct statx){
+	const struct statx found = {
 		.stx_mask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID,
 		.stx_blksize = DISK_PAGE,
 		.stx_nlink = inode->links,
@@ -40,17 +41,20 @@ void disk_stat(const struct sim_inode *inode, struct statx *answer)
 		.stx_dev_minor = 1,
 		.stx_mnt_id = 1,
 	};
+
+	memcpy(answer, &found, sizeof found);
 }
 
-void disk_stat_other(const struct sim_file *file, struct statx *answer)
+void disk_stat_other(const struct sim_file *file, void *answer)
 {
+	struct statx found;
 	uint32_t mode = 0600;
 
 	if (strstr(file->ops->name, "pipe"))
 		mode = S_IFIFO | 0600;
 	else if (strstr(file->ops->name, "socket"))
 		mode = S_IFSOCK | 0777;
-	*answer = (struct statx){
+	found = (struct statx){
 		.stx_mask = STATX_BASIC_STATS,
 		.stx_blksize = DISK_PAGE,
 		.stx_nlink = 1,
@@ -58,4 +62,5 @@ void disk_stat_other(const struct sim_file *file, struct statx *answer)
 		.stx_ino = file->id,
 		.stx_dev_minor = 2,
 	};
+	memcpy(answer, &found, sizeof found);
 }

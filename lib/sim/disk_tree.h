@@ -247,7 +247,7 @@ int disk_file_advise(struct sim_file *file, int64_t length, unsigned advice);
 
 /* statx (disk_stat.c). */
 struct statx;
-void disk_stat(const struct sim_inode *inode, struct statx *answer);
-void disk_stat_other(const struct sim_file *file, struct statx *answer);
+void disk_stat(const struct sim_inode *inode, void *answer);
+void disk_stat_other(const struct sim_file *file, void *answer);
 
 #endif

@@ -157,7 +157,7 @@ int32_t files_statx_attempt(struct sim_request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
 	const char *path = files_copy(request)->paths[0];
-	struct statx *answer = (struct statx *)(uintptr_t)sqe->off;
+	void *answer = (void *)(uintptr_t)sqe->off;
 	struct sim_file *file = sim_fd_file(request->sim, sqe->fd);
 	struct disk_start start = { .sim = request->sim, .dirfd = sqe->fd };
 	struct sim_inode *inode = NULL;

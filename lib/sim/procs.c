@@ -258,13 +258,17 @@ static int read_query(struct sim *sim, struct query *query)
 	}
 }
 
-static void describe(const struct child *child, siginfo_t *info)
+/* Copied: a kernel takes memory of any alignment. */
+static void describe(const struct child *child, void *info)
 {
-	memset(info, 0, sizeof *info);
-	info->si_signo = SIGCHLD;
-	info->si_pid = child->pid;
-	info->si_code = child->signal ? CLD_KILLED : CLD_EXITED;
-	info->si_status = child->signal ? child->signal : child->status;
+	siginfo_t found;
+
+	memset(&found, 0, sizeof found);
+	found.si_signo = SIGCHLD;
+	found.si_pid = child->pid;
+	found.si_code = child->signal ? CLD_KILLED : CLD_EXITED;
+	found.si_status = child->signal ? child->signal : child->status;
+	memcpy(info, &found, sizeof found);
 }
 
 /* 0 with *@ret_child, if one has ended; -EAGAIN: not yet; -ECHILD: nobody is waited for. */
@@ -288,7 +292,7 @@ static int look(struct sim *sim, const struct query *query, struct child **ret_c
 }
 
 /* 0, -EAGAIN, or another negative errno. */
-static int take(struct sim *sim, struct query *query, siginfo_t *info)
+static int take(struct sim *sim, struct query *query, void *info)
 {
 	struct child *child = NULL;
 	int rc = read_query(sim, query);
@@ -338,7 +342,7 @@ int32_t sim_waitid_attempt(struct sim_request *request)
 	struct query query = {
 		.type = (int)sqe->len, .id = (id_t)sqe->fd, .options = (int)sqe->file_index
 	};
-	siginfo_t *info = (void *)(uintptr_t)sqe->addr2;
+	void *info = (void *)(uintptr_t)sqe->addr2;
 	struct wait *wait = request->own;
 	int rc = take(request->sim, &query, info);
 
@@ -346,7 +350,7 @@ int32_t sim_waitid_attempt(struct sim_request *request)
 		return rc;
 	if (query.options & WNOHANG) {
 		if (info)
-			memset(info, 0, sizeof *info);
+			memset(info, 0, sizeof(siginfo_t));
 		return 0;
 	}
 	if (list_is_empty(&wait->node))

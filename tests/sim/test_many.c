@@ -171,7 +171,7 @@ IN_SIM(many, each_name_answers_for_itself)
 	for (int i = 0; i < 600; i++) {
 		struct sockaddr_un at = {.sun_family = AF_UNIX};
 
-		snprintf(at.sun_path + 1, 8, "n%05d", i);
+		snprintf(at.sun_path + 1, 16, "n%05d", i);
 		fds[i] = coil_socket(AF_UNIX, SOCK_DGRAM, 0);
 		EXPECT_EQ(coil_bind(fds[i], (struct sockaddr *)&at, 9), 0);
 		EXPECT_EQ(coil_bind(fds[i], (struct sockaddr *)&at, 9), -EINVAL);
@@ -179,7 +179,7 @@ IN_SIM(many, each_name_answers_for_itself)
 	for (int i = 0; i < 600; i++) {
 		struct sockaddr_un at = {.sun_family = AF_UNIX};
 
-		snprintf(at.sun_path + 1, 8, "n%05d", i);
+		snprintf(at.sun_path + 1, 16, "n%05d", i);
 		EXPECT_EQ(coil_connect(fds[599 - i], (struct sockaddr *)&at, 9), 0);
 		EXPECT_EQ(coil_send(fds[599 - i], at.sun_path + 1, 6, 0), 6);
 		EXPECT_EQ(coil_recv(fds[i], text, sizeof text, MSG_DONTWAIT), 6);
