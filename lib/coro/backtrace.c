@@ -91,6 +91,26 @@ void backtrace_interrupted(const void *context, void **ret_pc, void **ret_sp)
 	*ret_sp = (void *)sp;
 }
 
+/* The switch loads the stack pointer first, and keeps @to in the register of its argument. */
+bool backtrace_is_arriving(const void *context, const struct coro *to)
+{
+#if defined CORO_USES_UCONTEXT
+	(void)context;
+	(void)to;
+	return false; /* swapcontext(3) can be walked at each of its instructions */
+#elif defined __x86_64__
+	const greg_t *registers = ((const ucontext_t *)context)->uc_mcontext.gregs;
+
+	return registers[REG_RSI] == (greg_t)(uintptr_t)&to->registers &&
+	       registers[REG_RSP] == (greg_t)(uintptr_t)to->registers.rsp;
+#else
+	const mcontext_t *registers = &((const ucontext_t *)context)->uc_mcontext;
+
+	return registers->regs[1] == (uintptr_t)&to->registers &&
+	       registers->sp == (uintptr_t)to->registers.sp;
+#endif
+}
+
 #ifdef CORO_USES_UCONTEXT
 
 /* Up by frame pointers: each points to the next one, the address to return to lies above it. */

@@ -9,6 +9,7 @@
 #ifndef COIL_CORO_BACKTRACE_H
 #define COIL_CORO_BACKTRACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "coro/coro.h"
@@ -36,5 +37,12 @@ size_t backtrace_running(const void *from, struct backtrace_bounds bounds, void 
 /* Of a handler's third argument: the program counter and the stack pointer that it interrupted;
  * NULL where this CPU is not known. */
 void backtrace_interrupted(const void *context, void **ret_pc, void **ret_sp);
+
+/*
+ * Did it interrupt a switch to @to that was on its stack already, and did not have all of its
+ * registers? The program counter is of one coroutine then, the rest of the other: whoever walks
+ * that falls. True, too, for some instructions behind it.
+ */
+bool backtrace_is_arriving(const void *context, const struct coro *to);
 
 #endif

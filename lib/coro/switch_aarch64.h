@@ -61,7 +61,8 @@ static inline void coro_registers_init(struct coro_registers *registers, void *s
 		"memory" CORO_CLOBBER_SVE
 
 /*
- * Leaves on the stack of x1's coroutine; x11 is the control word in force. The jump goes through
+ * Leaves on the stack of x1's coroutine, the stack pointer first (backtrace_is_arriving); x11 is
+ * the control word in force. The jump goes through
  * x16: a BTI landing pad of either kind accepts that.
  */
 #define CORO_RESUME                                                                                \
@@ -70,8 +71,8 @@ static inline void coro_registers_init(struct coro_registers *registers, void *s
 	"b.ne 3f\n"                                                                                \
 	"2:\n\t"                                                                                   \
 	"ldp x16, x10, [x1]\n\t"                                                                   \
-	"ldp x29, x19, [x1, #16]\n\t"                                                              \
 	"mov sp, x10\n\t"                                                                          \
+	"ldp x29, x19, [x1, #16]\n\t"                                                              \
 	"br x16\n"                                                                                 \
 	"3:\n\t"                                                                                   \
 	"msr fpcr, x12\n\t"                                                                        \

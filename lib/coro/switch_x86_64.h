@@ -69,7 +69,7 @@ static inline void coro_registers_init(struct coro_registers *registers, void *s
 		"mm6", "mm7", "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", \
 		"cc", "memory" CORO_CLOBBER_AVX512
 
-/* Leaves on the stack of rsi's coroutine. */
+/* Leaves on the stack of rsi's coroutine, the stack pointer first (backtrace_is_arriving). */
 #define CORO_RESUME                                                                                \
 	"ldmxcsr 32(%%rsi)\n\t"                                                                    \
 	"movq 8(%%rsi), %%rsp\n\t"                                                                 \

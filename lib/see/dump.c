@@ -76,7 +76,8 @@ static void dump_own_stack(struct dump *dump)
 	void *frames[FRAMES_MAX];
 	void *pc, *sp;
 
-	if (!dump->context || dump->scheduler->current)
+	if (!dump->context || dump->scheduler->current ||
+	    backtrace_is_arriving(dump->context, &dump->scheduler->main))
 		return;
 	backtrace_interrupted(dump->context, &pc, &sp);
 	dump_fact(dump, 1, "stack");

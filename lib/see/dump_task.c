@@ -273,15 +273,21 @@ static void dump_scopes(struct dump *dump, const struct coil_task *task, unsigne
 static size_t frames_of(const struct dump *dump, const struct coil_task *task, void **frames)
 {
 	struct backtrace_bounds bounds = { stack_low(task->stack), stack_top(task->stack) };
+	bool is_current = dump->scheduler->current == task;
 	void *pc = NULL;
-	void *sp;
+	void *sp = NULL;
 
-	if (dump->scheduler->current != task)
-		return backtrace_parked(&task->coro, bounds, frames, FRAMES_MAX);
+	if (dump->context)
+		backtrace_interrupted(dump->context, &pc, &sp);
+	/* Who is leaving has not stored all of its registers as long as it is on its stack. */
+	if (!is_current)
+		return sp >= bounds.low && sp < bounds.high
+			       ? 0
+			       : backtrace_parked(&task->coro, bounds, frames, FRAMES_MAX);
 	if (!dump->context)
 		return backtrace_running(NULL, bounds, frames, FRAMES_MAX);
-	backtrace_interrupted(dump->context, &pc, &sp);
-	if (sp < bounds.low || sp >= bounds.high)
+	if (sp < bounds.low || sp >= bounds.high ||
+	    backtrace_is_arriving(dump->context, &task->coro))
 		return 0;
 	return backtrace_running(pc, bounds, frames, FRAMES_MAX);
 }

@@ -73,8 +73,9 @@ static void copy_words(char *to, size_t size, const char *from)
 }
 
 /* The stack of who runs. In the middle of a switch it is nobody's, and is not walked. */
-static void take_frames(struct sample *sample, const struct coil_task *task, const void *context)
+static void take_frames(struct pulse *pulse, const struct coil_task *task, const void *context)
 {
+	struct sample *sample = &pulse->sample;
 	struct backtrace_bounds bounds = { NULL, NULL };
 	void *pc, *sp;
 
@@ -83,6 +84,8 @@ static void take_frames(struct sample *sample, const struct coil_task *task, con
 		bounds = (struct backtrace_bounds){ stack_low(task->stack),
 						     stack_top(task->stack) };
 	sample->count = 0;
+	if (backtrace_is_arriving(context, task ? &task->coro : &pulse->scheduler->main))
+		return;
 	if (!task || (sp >= bounds.low && sp < bounds.high))
 		sample->count =
 			backtrace_running(pc, bounds, sample->frames, SAMPLE_FRAMES_MAX);
@@ -96,7 +99,7 @@ static void take_sample(struct pulse *pulse, const void *context)
 	sample->task = task ? task->id : 0;
 	copy_words(sample->name, sizeof sample->name, task ? coil_task_name(task) : "");
 	copy_words(sample->place, sizeof sample->place, task ? task->place : "");
-	take_frames(sample, task, context);
+	take_frames(pulse, task, context);
 	atomic_store_explicit(&pulse->sample_state, SAMPLE_TAKEN, memory_order_release);
 }
 

@@ -164,3 +164,41 @@ TEST(backtrace, in_a_signal_handler_begins_where_it_interrupted)
 	end();
 	ASSERT_EQ(sigaction(SIGUSR1, &before, NULL), 0);
 }
+
+/* -- Interrupted in the middle of a switch --------------------------------------------------------
+ */
+
+#if !defined CORO_USES_UCONTEXT
+
+static void set_registers(ucontext_t *context, const void *argument, const void *sp)
+{
+#if defined __x86_64__
+	context->uc_mcontext.gregs[REG_RSI] = (greg_t)(uintptr_t)argument;
+	context->uc_mcontext.gregs[REG_RSP] = (greg_t)(uintptr_t)sp;
+#else
+	context->uc_mcontext.regs[1] = (uintptr_t)argument;
+	context->uc_mcontext.sp = (uintptr_t)sp;
+#endif
+}
+
+/* On its stack, with the switch's argument still in its register: the rest may be another's. */
+TEST(backtrace, of_who_is_arriving_is_none)
+{
+	static char bytes[4096];
+	struct coro coro = { 0 };
+	ucontext_t context = { 0 };
+
+#if defined __x86_64__
+	coro.registers.rsp = bytes + 2048;
+#else
+	coro.registers.sp = bytes + 2048;
+#endif
+	set_registers(&context, &coro.registers, bytes + 2048);
+	EXPECT(backtrace_is_arriving(&context, &coro));
+	set_registers(&context, &coro.registers, bytes + 2064);
+	EXPECT(!backtrace_is_arriving(&context, &coro));
+	set_registers(&context, bytes, bytes + 2048);
+	EXPECT(!backtrace_is_arriving(&context, &coro));
+}
+
+#endif
