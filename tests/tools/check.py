@@ -102,7 +102,8 @@ def check_round(verdicts, tools, options, number):
     verdicts.hold(code == 0, f"coil-echo {words} exits {code} after {number.name}")
     fields = line.split()
     verdicts.hold(fields[:1] == ["stats"] and fields[1::2] == [
-        "requests", "bytes", "connections", "enters", "cpu_us"], f"the last line is: {line}")
+        "requests", "bytes", "connections", "enters", "cpu_us", "sqes", "cqes",
+        "allocations"], f"the last line is: {line}")
     verdicts.hold(fields[6:7] == ["15"], f"15 connections: {line}")
 
 
