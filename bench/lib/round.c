@@ -9,6 +9,7 @@
 #include "coil/loop.h"
 #include "coil/run.h"
 #include "measure.h"
+#include "model.h"
 #include "statistics.h"
 
 #define COUNTED_RUNS 8
@@ -59,11 +60,13 @@ static void take_turns(struct measure *m, const struct coil_bench_subject *subje
 	}
 }
 
-/* Work that leaves the loop alone, as a floor's: zeroes would tell nothing. */
-static void forget_idle_loop(double *sums)
+/* A floor, or a feature, that does without the loop: its zeroes would tell nothing. */
+static void forget_idle_loop(const char *name, double *sums)
 {
 	double sum = 0;
 
+	if (!is_floor_name(name) && strcmp(name, "with") != 0)
+		return;
 	for (int i = 0; i < COUNTER_SYSCALLS; i++)
 		sum += sums[i];
 	for (int i = 0; i < COUNTER_SYSCALLS && sum == 0; i++)
@@ -71,7 +74,7 @@ static void forget_idle_loop(double *sums)
 }
 
 /* Windows as long as the measured ones. What prepares a window is not counted. */
-static void count_units(const struct coil_bench_subject *subject, uint64_t units,
+static void count_units(const struct coil_bench_subject *subject, const char *name, uint64_t units,
 			double *ret_counters)
 {
 	struct counters counters;
@@ -84,7 +87,7 @@ static void count_units(const struct coil_bench_subject *subject, uint64_t units
 		counters_end(&counters);
 	}
 	counters_close(&counters);
-	forget_idle_loop(counters.sums);
+	forget_idle_loop(name, counters.sums);
 	for (int i = 0; i < COUNTER_KINDS; i++)
 		ret_counters[i] = i == COUNTER_RSS_BYTES
 					  ? counters.sums[i]
@@ -126,7 +129,7 @@ static int measure_subjects(struct drive *drive)
 		snprintf(to->name, sizeof(to->name), "%s",
 			 subjects[i].name ? subjects[i].name : drive->options->subject);
 		take_values(&m, i, to);
-		count_units(&subjects[i], to->units, to->counters);
+		count_units(&subjects[i], to->name, to->units, to->counters);
 		if (to->clean == 0)
 			rc = coil_bench_is_stopped() ? -EINTR : -ETIME;
 	}

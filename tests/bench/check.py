@@ -132,7 +132,7 @@ def children_of(pid):
     for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
             if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
-                found.add(path.parent.name)
+                found.add(int(path.parent.name))
         except (OSError, ValueError, IndexError):
             pass
     return found
@@ -162,11 +162,6 @@ def check_interrupt(verdicts, program, folder):
 def run_net(tool, path, *options):
     return subprocess.Popen([str(tool), "run", "net", *options, "--json", str(path)],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def children_of(pid):
-    return [int(child) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()]
 
 
 def check_net(verdicts, tool, folder):
