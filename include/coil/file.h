@@ -150,12 +150,35 @@ int coil_preadv2(int fd, const struct iovec *iov, int iovcnt, int64_t offset, in
 int coil_pwritev2(int fd, const struct iovec *iov, int iovcnt, int64_t offset, int flags);
 
 /**
+ * coil_memory_register - let the kernel pin memory for fixed reads and writes
+ * @memory: @count buffers, each up to 1 GiB; they stay the caller's, and where they are, until they
+ *          are unregistered; {NULL, 0} leaves an index empty
+ * @count:  1..16384; the index of a buffer is what coil_read_fixed and coil_write_fixed take
+ *
+ * Of the calling thread's loop, which forgets them when it closes. What is pinned counts against
+ * RLIMIT_MEMLOCK. Does not suspend.
+ * Return: 0; -EINVAL if @count is out of bounds; -EBUSY if memory is registered already; -EFAULT;
+ * -ENOMEM, also for the limit.
+ * Since 0.1. Kernel 5.1. See io_uring_register_buffers(3).
+ */
+int coil_memory_register(const struct iovec *memory, unsigned count);
+
+/**
+ * coil_memory_unregister - let go of what coil_memory_register pinned
+ *
+ * Of the calling thread's loop; nothing may be under way on it. Does not suspend.
+ * Return: 0; -ENXIO if no memory is registered.
+ * Since 0.1. Kernel 5.1. See io_uring_unregister_buffers(3).
+ */
+int coil_memory_unregister(void);
+
+/**
  * coil_read_fixed - read into a registered buffer
  * @fd:        open file; borrowed
- * @buf:       inside the registered buffer; the kernel's until return
+ * @buf:       inside the buffer of coil_memory_register; the kernel's until return
  * @count:     bytes; more than 0x7ffff000 (2 GiB less a page) are cut to that
  * @offset:    in bytes from the start of the file, >= 0; -1: the file's own position, which moves
- * @buf_index: of a buffer that is registered with this loop's ring
+ * @buf_index: of that buffer
  *
  * Suspends. As coil_pread.
  * Return: as coil_pread; -EFAULT if there is no such buffer or @buf is outside of it.
@@ -166,10 +189,10 @@ int coil_read_fixed(int fd, void *buf, size_t count, int64_t offset, int buf_ind
 /**
  * coil_write_fixed - write from a registered buffer
  * @fd:        open file; borrowed
- * @buf:       inside the registered buffer; the kernel's until return
+ * @buf:       inside the buffer of coil_memory_register; the kernel's until return
  * @count:     bytes; more than 0x7ffff000 (2 GiB less a page) are cut to that
  * @offset:    in bytes from the start of the file, >= 0; -1: the file's own position, which moves
- * @buf_index: of a buffer that is registered with this loop's ring
+ * @buf_index: of that buffer
  *
  * Suspends. As coil_pwrite.
  * Return: as coil_pwrite; -EFAULT if there is no such buffer or @buf is outside of it.

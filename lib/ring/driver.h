@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct driver;
 struct epoll_event;
@@ -130,6 +131,8 @@ struct driver_ops {
 	/* As mincore(2): a byte for each page, the low bit says "in memory". */
 	int (*resident)(struct driver *driver, void *memory, size_t bytes,
 			unsigned char *ret_pages);
+	/* Memory for the fixed reads and writes; @count 0: none any more. 0 or a negative errno. */
+	int (*register_memory)(struct driver *driver, const struct iovec *memory, unsigned count);
 	/*
 	 * Nothing may be owed, or the memory that the kernel may still write is leaked on purpose:
 	 * @abandon.

@@ -274,6 +274,15 @@ static int kernel_guard(struct driver *driver, void *memory, size_t bytes)
 	return memory_guard(&kernel_of(driver)->guards, memory, bytes);
 }
 
+static int kernel_register_memory(struct driver *driver, const struct iovec *memory,
+				  unsigned count)
+{
+	struct io_uring *uring = &kernel_of(driver)->ring.uring;
+
+	return count ? io_uring_register_buffers(uring, memory, count) :
+		       io_uring_unregister_buffers(uring);
+}
+
 static int kernel_resident(struct driver *driver, void *memory, size_t bytes,
 			   unsigned char *ret_pages)
 {
@@ -321,6 +330,7 @@ static const struct driver_ops kernel_ops = {
 	.guard = kernel_guard,
 	.discard = kernel_discard,
 	.resident = kernel_resident,
+	.register_memory = kernel_register_memory,
 	.poll_fd = kernel_poll_fd,
 	.poll_clear = kernel_poll_clear,
 	.poll_wake = kernel_poll_wake,

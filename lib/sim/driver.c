@@ -157,6 +157,41 @@ static int ring_resident(struct driver *driver, void *memory, size_t bytes,
 	return memory_resident(memory, bytes, ret_pages);
 }
 
+/* -- Registered memory ---------------------------------------------------------------------------
+ */
+
+#define MEMORY_COUNT_MAX 16384u
+#define MEMORY_BYTES_MAX ((size_t)1 << 30)
+
+static int unregister_memory(struct sim_ring *ring)
+{
+	if (ring->memory_count == 0)
+		return -ENXIO;
+	sim_free(ring->sim, ring->memory, ring->memory_count * sizeof *ring->memory);
+	ring->memory_count = 0;
+	return 0;
+}
+
+static int ring_register_memory(struct driver *driver, const struct iovec *memory, unsigned count)
+{
+	struct sim_ring *ring = sim_ring_of(driver);
+
+	if (count == 0)
+		return unregister_memory(ring);
+	if (ring->memory_count > 0)
+		return -EBUSY;
+	if (count > MEMORY_COUNT_MAX)
+		return -EINVAL;
+	for (unsigned i = 0; i < count; i++)
+		if (!memory[i].iov_base != !memory[i].iov_len ||
+		    memory[i].iov_len > MEMORY_BYTES_MAX)
+			return -EFAULT;
+	ring->memory = sim_alloc(ring->sim, count * sizeof *memory);
+	memcpy(ring->memory, memory, count * sizeof *memory);
+	ring->memory_count = count;
+	return 0;
+}
+
 /* -- Open and close ------------------------------------------------------------------------------
  */
 
@@ -213,6 +248,7 @@ static void ring_close(struct driver *driver, bool abandon)
 		forget_mapping(ring, container_of(ring->maps.next, struct mapping, node));
 	if (holder && holder->ring == ring)
 		holder->ring = NULL;
+	unregister_memory(ring);
 	sim_fd_close(sim, driver->wake_fd);
 	sim_fd_close(sim, driver->ring_fd);
 	list_remove(&ring->node);
@@ -233,6 +269,7 @@ static const struct driver_ops ring_ops = {
 	.guard = ring_guard,
 	.discard = ring_discard,
 	.resident = ring_resident,
+	.register_memory = ring_register_memory,
 	.close = ring_close,
 	.poll_fd = ring_poll_fd,
 	.poll_clear = ring_poll_clear,

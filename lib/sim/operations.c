@@ -49,7 +49,7 @@ const struct sim_operation sim_operations_core[SIM_OPCODES] = {
 		.traits = SIM_TAKES_FD | SIM_FILLS
 	},
 	[IORING_OP_READ_FIXED] = {
-		.name = "read_fixed", .attempt = sim_rw_fixed, .traits = SIM_TAKES_FD
+		.name = "read_fixed", .attempt = sim_rw_read_fixed, .traits = SIM_TAKES_FD
 	},
 	[IORING_OP_WRITE] = {
 		.name = "write", .attempt = sim_rw_write, .traits = SIM_TAKES_FD | SIM_SENDS
@@ -59,7 +59,7 @@ const struct sim_operation sim_operations_core[SIM_OPCODES] = {
 		.traits = SIM_TAKES_FD | SIM_SENDS
 	},
 	[IORING_OP_WRITE_FIXED] = {
-		.name = "write_fixed", .attempt = sim_rw_fixed, .traits = SIM_TAKES_FD
+		.name = "write_fixed", .attempt = sim_rw_write_fixed, .traits = SIM_TAKES_FD
 	},
 	[IORING_OP_MSG_RING] = {
 		.name = "msg_ring", .prepare = sim_msg_ring_prepare,

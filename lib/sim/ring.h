@@ -45,6 +45,8 @@ struct sim_ring {
 	bool drain_is_refused;		/* CQE_SKIP_SUCCESS was seen: nobody can count any more */
 	struct sim_file *wake_file;
 	struct sim_file *self;		/* the file behind ring_fd */
+	struct iovec *memory;		/* that is registered for fixed reads and writes */
+	unsigned memory_count;
 	struct coil_list maps;		/* of stacks: what an abandoned engine leaves */
 	bool has_signal;		/* a handler ran: the wait ends with -EINTR */
 	void *owner;			/* the watcher's */

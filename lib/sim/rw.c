@@ -12,6 +12,7 @@
 
 #include "sim/procs.h"
 #include "sim/request.h"
+#include "sim/ring.h"
 
 #define RW_BYTES_MAX 0x7ffff000u	/* Linux moves no more in one go: read(2) */
 #define IOV_COUNT_MAX 1024
@@ -35,13 +36,6 @@ int32_t sim_rw_prepare_vector(struct sim_request *request)
 		if (__builtin_add_overflow(bytes, iov[i].iov_len, &bytes) || bytes > SSIZE_MAX)
 			return -EINVAL;
 	return 0;
-}
-
-/* No buffers are registered through the seam. */
-int32_t sim_rw_fixed(struct sim_request *request)
-{
-	(void)request;
-	return -EFAULT;
 }
 
 static bool is_allowed(const struct sim_file *file, bool writes)
@@ -97,4 +91,28 @@ int32_t sim_rw_read(struct sim_request *request)
 int32_t sim_rw_write(struct sim_request *request)
 {
 	return transfer(request, true);
+}
+
+/* Is all of it inside of the memory that the request names? */
+static bool is_registered(const struct sim_request *request)
+{
+	const struct sim_ring *ring = request->ring;
+	unsigned index = request->sqe.buf_index;
+	uintptr_t offset;
+
+	if (index >= ring->memory_count)
+		return false;
+	offset = (uintptr_t)request->sqe.addr - (uintptr_t)ring->memory[index].iov_base;
+	return offset <= ring->memory[index].iov_len &&
+	       request->sqe.len <= ring->memory[index].iov_len - offset;
+}
+
+int32_t sim_rw_read_fixed(struct sim_request *request)
+{
+	return is_registered(request) ? transfer(request, false) : -EFAULT;
+}
+
+int32_t sim_rw_write_fixed(struct sim_request *request)
+{
+	return is_registered(request) ? transfer(request, true) : -EFAULT;
 }

@@ -8,6 +8,7 @@
 int32_t sim_rw_prepare_vector(struct sim_request *request);
 int32_t sim_rw_read(struct sim_request *request);
 int32_t sim_rw_write(struct sim_request *request);
-int32_t sim_rw_fixed(struct sim_request *request);
+int32_t sim_rw_read_fixed(struct sim_request *request);
+int32_t sim_rw_write_fixed(struct sim_request *request);
 
 #endif
