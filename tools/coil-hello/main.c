@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * coil-hello - an HTTP/1.1 service on Coil: one task for each connection.
+ *
+ * SIGINT and SIGTERM end it: no more connections, requests that are under way are still answered,
+ * exit status 0. The last line has the same form as that of coil-echo.
+ */
+#include "hello.h"
+
+#include "../tool.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#ifndef COIL_VERSION
+#define COIL_VERSION "0.1.0"
+#endif
+
+#define BODY "Hello, world!\n"
+#define BODY_BYTES_MAX (16 << 20)
+#define CONNECTIONS_MAX (1 << 20)
+#define HEAD_BYTES_MAX (1 << 20)
+
+const char *argp_program_version = "coil-hello " COIL_VERSION;
+
+struct hello hello = {
+	.options = {
+		.host = "127.0.0.1",
+		.connections = 10000,
+		.body_bytes = sizeof BODY - 1,
+		.head_max = 8192,
+		.body_max = 1 << 20,
+		.idle_ns = 60 * COIL_SEC,
+		.head_ns = 10 * COIL_SEC,
+		.receive_ns = 60 * COIL_SEC,
+		.drain_ns = 5 * COIL_SEC,
+	},
+};
+
+void hello_stop(void)
+{
+	if (hello.is_stopping)
+		return;
+	hello.is_stopping = true;
+	hello.drain_until = coil_now() + hello.options.drain_ns;
+}
+
+static int listen_where_told(struct coil_listener **ret_listener)
+{
+	const struct hello_options *of = &hello.options;
+	int rc;
+
+	if (of->unix_path)
+		rc = coil_listen_unix(ret_listener, of->unix_path, NULL);
+	else
+		rc = coil_listen_tcp(ret_listener, of->host, of->port, NULL);
+	if (rc < 0) {
+		fprintf(stderr, "coil-hello: cannot listen on %s: %s\n",
+			of->unix_path ? of->unix_path : of->host, coil_strerror(rc));
+		return rc;
+	}
+	if (of->unix_path)
+		printf("listening on %s\n", of->unix_path);
+	else
+		printf(strchr(of->host, ':') ? "listening on [%s]:%d\n" : "listening on %s:%d\n",
+		       of->host, coil_listener_port(*ret_listener));
+	fflush(stdout);
+	return 0;
+}
+
+static int64_t microseconds(struct timeval time)
+{
+	return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
+}
+
+static void print_stats(void)
+{
+	struct coil_stats stats = {.size = sizeof stats};
+	struct rusage usage;
+
+	coil_stats(&stats);
+	getrusage(RUSAGE_SELF, &usage);
+	printf("stats requests %" PRIu64 " bytes %" PRIu64 " connections %" PRIu64
+	       " enters %" PRIu64 " cpu_us %" PRId64 " sqes %" PRIu64
+	       " cqes %" PRIu64 " allocations %" PRIu64 "\n",
+	       hello.requests, hello.bytes, hello.connections, stats.enters,
+	       microseconds(usage.ru_utime) + microseconds(usage.ru_stime), stats.sqes,
+	       stats.cqes, stats.allocations);
+	fflush(stdout);
+}
+
+static int accept_all(struct coil_listener *listener, struct coil_group *group)
+{
+	struct coil_stream *stream;
+	int rc;
+
+	while ((rc = coil_accept(listener, &stream)) >= 0) {
+		hello.connections++;
+		/* At the limit this waits, and others wait in the backlog. */
+		if (coil_go(group, hello_talk_main, stream) < 0)
+			coil_stream_close(stream);
+	}
+	return rc;
+}
+
+/* Who was in the backlog when the signal came would be reset. */
+static void accept_the_last(struct coil_listener *listener, struct coil_group *group)
+{
+	struct coil_scope shield;
+
+	if (coil_shield_open(&shield, HELLO_LAST_MOMENT_NS) == 0)
+		accept_all(listener, group);
+	coil_scope_close(&shield);
+}
+
+static int serve(void *arg)
+{
+	struct coil_listener *listener;
+	struct coil_group group;
+	int rc = listen_where_told(&listener);
+
+	(void)arg;
+	if (rc < 0)
+		return rc;
+	coil_group_open(&group, COIL_GROUP_SUPERVISE);
+	coil_group_limit(&group, hello.options.connections);
+	rc = accept_all(listener, &group);
+	hello_stop();
+	if (rc == -ECANCELED)
+		accept_the_last(listener, &group);
+	coil_listener_close(listener);
+	/* A signal has cancelled all of us; an error has not. */
+	coil_group_cancel(&group);
+	coil_group_close(&group);
+	print_stats();
+	if (rc == -ECANCELED)
+		return 0;
+	fprintf(stderr, "coil-hello: accept: %s\n", coil_strerror(rc));
+	return rc;
+}
+
+/* -- Options ----------------------------------------------------------------------------------- */
+
+enum { KEY_UNIX = 0x100, KEY_BODY, KEY_IDLE, KEY_HEAD, KEY_RECEIVE, KEY_DRAIN, KEY_MAX_HEAD,
+       KEY_MAX_BODY };
+
+static const struct argp_option options[] = {
+	{"host", 'h', "HOST", 0, "address to listen on (127.0.0.1)", 0},
+	{"port", 'p', "PORT", 0, "port; 0 takes a free one (0)", 0},
+	{"unix", KEY_UNIX, "PATH", 0, "listen on a unix socket instead", 0},
+	{"body", KEY_BODY, "BYTES", 0, "of an answer (14: 'Hello, world!')", 0},
+	{"connections", 'c', "N", 0, "at most so many at once; others wait (10000)", 0},
+	{"idle-timeout", KEY_IDLE, "TIME", 0, "between two requests, and for a write (60s)", 0},
+	{"head-timeout", KEY_HEAD, "TIME", 0, "for the head of a request, and for the first one to "
+	 "begin (10s)", 0},
+	{"body-timeout", KEY_RECEIVE, "TIME", 0, "for the body of a request (60s)", 0},
+	{"drain-timeout", KEY_DRAIN, "TIME", 0, "for requests under way when it ends (5s)", 0},
+	{"max-head", KEY_MAX_HEAD, "BYTES", 0, "of a request's head; more are refused (8k)", 0},
+	{"max-body", KEY_MAX_BODY, "BYTES", 0, "of a request's body; more are refused (1M)", 0},
+	{0},
+};
+
+static int64_t parse_time(struct argp_state *state, const char *text)
+{
+	int64_t time = tool_duration(state, text);
+
+	if (time < COIL_MSEC || time > 86400 * COIL_SEC)
+		argp_error(state, "'%s': from 1ms to a day", text);
+	return time;
+}
+
+static error_t parse_limit(int key, char *arg, struct argp_state *state)
+{
+	struct hello_options *of = &hello.options;
+
+	switch (key) {
+	case KEY_IDLE:
+		of->idle_ns = parse_time(state, arg);
+		return 0;
+	case KEY_HEAD:
+		of->head_ns = parse_time(state, arg);
+		return 0;
+	case KEY_RECEIVE:
+		of->receive_ns = parse_time(state, arg);
+		return 0;
+	case KEY_DRAIN:
+		of->drain_ns = parse_time(state, arg);
+		return 0;
+	case KEY_MAX_HEAD:
+		of->head_max = (size_t)tool_count(state, arg, 64, HEAD_BYTES_MAX);
+		return 0;
+	case KEY_MAX_BODY:
+		of->body_max = (uint64_t)tool_count(state, arg, 0, 1L << 40);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct hello_options *of = &hello.options;
+
+	switch (key) {
+	case 'h':
+		of->host = arg;
+		return 0;
+	case 'p':
+		of->port = (int)tool_count(state, arg, 0, 65535);
+		return 0;
+	case KEY_UNIX:
+		of->unix_path = arg;
+		return 0;
+	case KEY_BODY:
+		of->body_bytes = (size_t)tool_count(state, arg, 0, BODY_BYTES_MAX);
+		return 0;
+	case 'c':
+		of->connections = (unsigned int)tool_count(state, arg, 1, CONNECTIONS_MAX);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_usage(state);
+		return EINVAL;
+	default:
+		return parse_limit(key, arg, state);
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse_option,
+	.doc = "Says hello over HTTP/1.1, on TCP or a unix socket.\v"
+	       "GET and HEAD of / are answered with 200, other resources with 404, other methods "
+	       "with 405. The first line of output says where it listens. SIGINT or SIGTERM ends "
+	       "it: requests under way are answered, and a line of figures is printed.\n\n"
+	       "Exit status: 0 ended by a signal, 1 it could not serve, 2 wrong usage.",
+};
+
+static char *make_body(size_t bytes)
+{
+	char *body = malloc(bytes + 1);
+
+	for (size_t i = 0; body && i < bytes; i++)
+		body[i] = BODY[i % (sizeof BODY - 1)];
+	return body;
+}
+
+int main(int argc, char **argv)
+{
+	struct coil_options run = {.size = sizeof run, .name = "listener"};
+	char *body;
+	int rc;
+
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	tool_raise_files();
+	body = make_body(hello.options.body_bytes);
+	if (!body) {
+		fputs("coil-hello: no memory\n", stderr);
+		return 1;
+	}
+	hello.body = body;
+	/* The bound of the loop's own end lies behind ours. */
+	run.shutdown_ns = run.grace_ns = hello.options.drain_ns + 10 * COIL_SEC;
+	rc = coil_run_with(&run, serve, NULL);
+	free(body);
+	return rc < 0;
+}
