@@ -57,13 +57,24 @@ static size_t all_cases(struct coil_bench_case *ret_cases)
 	return count;
 }
 
-/* `run net` is the comparison of servers, `list net` names its cells. */
-static int run_net(int argc, char **argv)
+/* `run net` is a comparison of servers, `list net` names its cells. */
+static const struct {
+	const char *name;
+	const char *full;
+	int (*main)(int argc, char **argv);
+	void (*list)(FILE *out);
+} servers[] = {
+	{ "net", "coil-bench run net", net_main, net_list },
+	{ "http", "coil-bench run http", http_main, http_list },
+};
+#define SERVERS (sizeof(servers) / sizeof(servers[0]))
+
+static int run_servers(size_t i, int argc, char **argv)
 {
-	argv[2] = name_of("coil-bench run net");
+	argv[2] = name_of(servers[i].full);
 	if (strcmp(argv[1], "run") == 0)
-		return net_main(argc - 2, argv + 2);
-	net_list(stdout);
+		return servers[i].main(argc - 2, argv + 2);
+	servers[i].list(stdout);
 	return fflush(stdout) ? 1 : 0;
 }
 
@@ -81,13 +92,15 @@ int main(int argc, char **argv)
 			argv[1] = name_of(commands[i].full);
 			return commands[i].main(argc - 1, argv + 1);
 		}
-	if (argc > 2 && strcmp(argv[2], "net") == 0 &&
-	    (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "list") == 0))
-		return run_net(argc, argv);
+	for (size_t i = 0; i < SERVERS && argc > 2; i++)
+		if (strcmp(argv[2], servers[i].name) == 0 &&
+		    (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "list") == 0))
+			return run_servers(i, argc, argv);
 	suite.cases_count = all_cases(cases);
 	status = coil_bench_main(argc, argv, &suite);
 	if (status == 0 && argc == 2 && strcmp(argv[1], "list") == 0) {
-		net_list(stdout);
+		for (size_t i = 0; i < SERVERS; i++)
+			servers[i].list(stdout);
 		status = fflush(stdout) ? 1 : 0;
 	}
 	return status;

@@ -33,7 +33,7 @@ struct wishes {
 
 static const struct argp_option options[] = {
 	{ "peers", KEY_PEERS, NULL, 0, "Also what others offer: libuv, libevent, Asio, Go, tokio, "
-	  "asyncio, uvloop", 0 },
+	  "asyncio, uvloop; for HTTP nginx, evhttp, libmicrohttpd, Go", 0 },
 	{ "rounds", KEY_ROUNDS, "N", 0, "Loads of each server in each cell (9)", 0 },
 	{ "seconds", KEY_SECONDS, "TIME", 0, "Of each load (0.3)", 0 },
 	{ "core", KEY_CORE, "N", 0, "Where server and load run; -1: anywhere (the last)", 0 },
@@ -113,7 +113,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp argp = {
 	.options = options, .parser = parse, .args_doc = "[PATTERN...]",
-	.doc = "Compares echo servers under the same load: Coil's, the raw ones, the peers."
+	.doc = "Compares servers under the same load: Coil's, the raw ones, the peers."
 	       "\vPATTERN is a shell pattern of cells; without one, all are meant. Each load is a "
 	       "closed loop, and the figure is the server's CPU time for a request, the median of "
 	       "the rounds. SIGINT ends the measuring; what is known is reported.",
@@ -235,20 +235,33 @@ static int run(const struct wishes *wishes, const struct net_cell *cells, unsign
 	return status;
 }
 
+static void list_cells(FILE *out, const char *suite, const struct net_cell *cells,
+		       unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		fprintf(out, "%-4s %-17s %s\n", suite, cells[i].name, cells[i].what);
+}
+
 void net_list(FILE *out)
 {
 	const struct net_cell *cells;
 	unsigned int count = net_cells(&cells);
 
-	for (unsigned int i = 0; i < count; i++)
-		fprintf(out, "net %-18s %s\n", cells[i].name, cells[i].what);
+	list_cells(out, "net", cells, count);
 }
 
-int net_main(int argc, char **argv)
+void http_list(FILE *out)
+{
+	const struct net_cell *cells;
+	unsigned int count = http_cells(&cells);
+
+	list_cells(out, "http", cells, count);
+}
+
+static int compare(int argc, char **argv, const struct net_cell *cells, unsigned int count)
 {
 	static struct wishes wishes;
-	const struct net_cell *cells;
-	unsigned int count = net_cells(&cells), found = 0;
+	unsigned int found = 0;
 
 	wishes.options = (struct net_options){ .rounds = 9, .measure_ns = 300 * COIL_MSEC,
 					       .warmup_ns = 150 * COIL_MSEC, .core = last_core() };
@@ -265,8 +278,24 @@ int net_main(int argc, char **argv)
 			printf("%-22s %s\n", cells[i].name, cells[i].what);
 	}
 	if (found == 0) {
-		fputs("coil-bench: no cell has such a name; see coil-bench list net\n", stderr);
+		fputs("coil-bench: no cell has such a name; see coil-bench list\n", stderr);
 		return 2;
 	}
 	return wishes.is_list ? 0 : run(&wishes, cells, count);
+}
+
+int net_main(int argc, char **argv)
+{
+	const struct net_cell *cells;
+	unsigned int count = net_cells(&cells);
+
+	return compare(argc, argv, cells, count);
+}
+
+int http_main(int argc, char **argv)
+{
+	const struct net_cell *cells;
+	unsigned int count = http_cells(&cells);
+
+	return compare(argc, argv, cells, count);
 }

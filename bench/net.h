@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net - servers side by side under the same load: Coil's echo server, the raw ones, and the peers.
+ * net - servers side by side under the same load: Coil's echo server, the raw ones, and the peers;
+ * and the HTTP servers, in http.c's cells, where the best peer stands for the floor.
  *
  * A cell is one load (connections x bytes, over TCP or unix); its subjects are the servers, each a
  * process of its own. In a round each is loaded once, A B C then C B A; server and load share one
@@ -34,6 +35,7 @@ struct net_cell {
 	char what[96];
 	enum net_work work;
 	bool is_unix;
+	bool is_http;			/* GET / of the hello servers; size is their answer's */
 	unsigned int connections;
 	unsigned int size;
 };
@@ -76,6 +78,7 @@ struct net_life {
 struct net_subject {
 	const char *name;
 	enum net_kind kind;
+	size_t program;			/* net_server.c's */
 	char words[256];		/* why there are no figures; "": there are */
 	struct net_round rounds[NET_ROUNDS_MAX];
 	unsigned int rounds_count;
@@ -93,7 +96,7 @@ struct net_result {
 	char words[256];		/* why the cell was left out; "": it was not */
 	struct net_subject subjects[NET_SUBJECTS_MAX];
 	unsigned int subjects_count;
-	const struct net_subject *floor;	/* the best raw one; NULL: none */
+	const struct net_subject *floor;	/* the best raw one, or peer; NULL: none */
 };
 
 /* All cells; their number. */
@@ -132,10 +135,15 @@ void net_print_text(FILE *out, const struct net_result *result);
 /* Adds a cell to results. 0 or a negative errno. */
 int net_collect(const struct net_result *result, struct coil_bench *bench);
 
-/* Names all cells, as `coil-bench run` takes them. */
+/* Name all cells, as `coil-bench run` takes them. */
 void net_list(FILE *out);
+void http_list(FILE *out);
 
-/* `coil-bench net`: 0 measured, 1 something could not be, 2 wrong usage. */
+/* The cells of the HTTP servers; their number. */
+unsigned int http_cells(const struct net_cell **ret_cells);
+
+/* `coil-bench net` and `run http`: 0 measured, 1 something could not be, 2 wrong usage. */
 int net_main(int argc, char **argv);
+int http_main(int argc, char **argv);
 
 #endif

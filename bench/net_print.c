@@ -202,7 +202,8 @@ static int add_floor(struct coil_bench_entry *entry, const struct net_subject *f
 	char words[128];
 	int rc = add_subject(entry, floor, "floor", is_idle);
 
-	snprintf(words, sizeof(words), "The floor is the best raw server here: %s.", floor->name);
+	snprintf(words, sizeof(words), "The floor is the best %s here: %s.",
+		 floor->kind == NET_PEER ? "peer" : "raw server", floor->name);
 	return rc < 0 ? rc : coil_bench_note(entry, words);
 }
 

@@ -107,7 +107,7 @@ unsigned int net_cells(const struct net_cell **ret_cells)
 
 double net_goal(const struct net_cell *cell)
 {
-	if (cell->work != NET_ECHO)
+	if (cell->work != NET_ECHO || cell->is_http)
 		return 0;
 	return cell->size < 65536 ? 1.03 : 1.05;
 }
@@ -335,10 +335,12 @@ static void start_servers(const struct net_cell *cell, int core, struct net_resu
 
 static void choose_floor(struct net_result *result)
 {
+	enum net_kind kind = result->cell->is_http ? NET_PEER : NET_RAW;
+
 	for (unsigned int i = 0; i < result->subjects_count; i++) {
 		const struct net_subject *subject = &result->subjects[i];
 
-		if (subject->kind != NET_RAW || isnan(net_median(subject, net_round_value)))
+		if (subject->kind != kind || isnan(net_median(subject, net_round_value)))
 			continue;
 		if (!result->floor || net_median(subject, net_round_value) <
 				      net_median(result->floor, net_round_value))

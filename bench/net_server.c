@@ -26,6 +26,7 @@
 struct program {
 	const char *name;
 	enum net_kind kind;
+	bool is_http;
 	const char *file;		/* looked for beside coil-bench */
 	const char *package;		/* where it comes from, if it is absent */
 	const char *before;		/* an interpreter */
@@ -53,6 +54,15 @@ static const struct program programs[] = {
 	  .package = "python3" },
 	{ .name = "uvloop", .kind = NET_PEER, .file = "echo_asyncio.py", .before = PYTHON,
 	  .args = { "--loop", "uvloop" }, .package = "python3-uvloop" },
+	{ .name = "coil", .kind = NET_COIL, .is_http = true, .file = "coil-hello" },
+	{ .name = "nginx", .kind = NET_PEER, .is_http = true, .file = "hello_nginx.py",
+	  .before = PYTHON, .package = "nginx-light" },
+	{ .name = "evhttp", .kind = NET_PEER, .is_http = true, .file = "hello_libevent",
+	  .package = "libevent-dev" },
+	{ .name = "libmicrohttpd", .kind = NET_PEER, .is_http = true, .file = "hello_microhttpd",
+	  .package = "libmicrohttpd-dev" },
+	{ .name = "go net/http", .kind = NET_PEER, .is_http = true, .file = "hello_go",
+	  .package = "golang-go" },
 };
 #define PROGRAMS (sizeof(programs) / sizeof(programs[0]))
 
@@ -95,25 +105,23 @@ static void check_subject(const struct program *program, struct net_subject *sub
 
 void net_subjects(const struct net_cell *cell, bool has_peers, struct net_result *result)
 {
-	(void)cell;
 	for (size_t i = 0; i < PROGRAMS; i++) {
 		struct net_subject *subject;
 
-		if (programs[i].kind == NET_PEER && !has_peers)
+		if (programs[i].is_http != cell->is_http ||
+		    (programs[i].kind == NET_PEER && !has_peers))
 			continue;
 		subject = &result->subjects[result->subjects_count++];
 		subject->name = programs[i].name;
 		subject->kind = programs[i].kind;
+		subject->program = i;
 		check_subject(&programs[i], subject);
 	}
 }
 
 static const struct program *program_of(const struct net_subject *subject)
 {
-	for (size_t i = 0; i < PROGRAMS; i++)
-		if (strcmp(programs[i].name, subject->name) == 0)
-			return &programs[i];
-	return NULL;
+	return &programs[subject->program];
 }
 
 /* -- Start ------------------------------------------------------------------------------------- */
@@ -204,7 +212,7 @@ int net_server_start(const struct net_cell *cell, struct net_subject *subject, i
 
 	if (cell->is_unix)
 		snprintf(server->unix_path, sizeof(server->unix_path), "/tmp/coil-bench-%d-%zu",
-			 (int)getpid(), (size_t)(program_of(subject) - programs));
+			 (int)getpid(), subject->program);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	server->pid = fork();
@@ -219,6 +227,10 @@ int net_server_start(const struct net_cell *cell, struct net_subject *subject, i
 			 "the server did not say where it listens");
 		net_server_stop(server);
 		return -EPROTO;
+	}
+	if (cell->is_http) {
+		server->target.protocol = LOAD_HTTP;
+		snprintf(server->target.resource, sizeof(server->target.resource), "/");
 	}
 	return 0;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Each echo server that was built: echoes over TCP and unix, big and small, and ends in order."""
+"""Each server that was built: answers over TCP and unix, big and small, and ends in order."""
 
 import pathlib
 import re
@@ -15,15 +15,30 @@ PYTHON = "/usr/bin/python3"
 
 def commands(folder):
     """The servers that are there, by name."""
-    found = {path.name: [path] for path in sorted(folder.glob("echo_*"))
-             if path.is_file() and not path.suffix}
+    found = {path.name: [path] for kind in ("echo_*", "hello_*")
+             for path in sorted(folder.glob(kind)) if path.is_file() and not path.suffix}
     script = folder / "echo_asyncio.py"
     if script.exists():
         found["asyncio"] = [PYTHON, script]
         if subprocess.run([PYTHON, "-c", "import uvloop"], check=False,
                           stderr=subprocess.DEVNULL).returncode == 0:
             found["uvloop"] = [PYTHON, script, "--loop", "uvloop"]
+    script = folder / "hello_nginx.py"
+    if script.exists():
+        found["hello_nginx"] = [sys.executable, script]
     return found
+
+
+def loads(name, where):
+    """Arguments of coil-load, several times, and how many connections that makes."""
+    if not name.startswith("hello_"):
+        return [[where, *options] for options in (
+            ["-c", "20"], ["-c", "3", "-s", "64k"], ["-s", "1M"],
+            ["-c", "2", "--pipeline", "8"])], 26
+    target = [f"http://{where}/"]
+    if where.startswith("/"):
+        target = ["--unix", where, "http://localhost/"]
+    return [[*target, *options] for options in (["-c", "20"], ["-c", "2", "--pipeline", "16"])], 22
 
 
 def check(name, command, load):
@@ -34,16 +49,19 @@ def check(name, command, load):
         if not line.startswith("listening on "):
             return f"{name} says '{line}'"
         where = line.removeprefix("listening on ")
-        for options in (["-c", "20"], ["-c", "3", "-s", "64k"], ["-s", "1M"],
-                        ["-c", "2", "--pipeline", "8"]):
-            done = subprocess.run([load, where, "-t", "0.2", "--warmup", "0", *options],
+        lines, connections = loads(name, where)
+        for options in lines:
+            done = subprocess.run([load, *options, "-t", "0.2", "--warmup", "0"],
                                   capture_output=True, text=True, timeout=30, check=False)
             if done.returncode != 0:
                 return f"{name}, {' '.join(options)}: {done.stdout}{done.stderr}"
         server.send_signal(signal.SIGTERM)
         last = server.communicate(timeout=10)[0].strip().rpartition("\n")[2]
         found = LINE.fullmatch(last)
-        if server.returncode != 0 or not found or found[3] != "26":
+        if name.startswith("hello_nginx"):
+            # Nobody asks it for figures.
+            return f"{name} ends with {server.returncode}" if server.returncode else None
+        if server.returncode != 0 or not found or found[3] != str(connections):
             return f"{name} ends with {server.returncode} and '{last}'"
         return None
     finally:

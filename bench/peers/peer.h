@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peer - what the echo servers in C and C++ share: --port, --unix, the line that says where they
+ * peer - what the servers in C and C++ share: --port, --unix, the line that says where they
  * listen, and the last line, which is that of bench/raw_echo.h. Nothing here runs while requests
  * are served. C11 and C++11.
  */
@@ -16,11 +16,14 @@
 
 #define PEER_READ_BYTES 65536
 #define PEER_BACKLOG 4096
+/* What the HTTP servers answer, and how long they keep a connection without requests. */
+#define PEER_HELLO "Hello, world!\n"
+#define PEER_IDLE_SECONDS 60
 
 struct peer {
 	int port;			/* 0 takes a free one */
 	const char *unix_path;		/* NULL: TCP on 127.0.0.1 */
-	uint64_t requests;		/* reads that were echoed */
+	uint64_t requests;		/* reads that were echoed, or requests */
 	uint64_t bytes;
 	uint64_t connections;
 };
