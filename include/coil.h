@@ -15,6 +15,7 @@
 #include "coil/cond.h"
 #include "coil/conn_pool.h"
 #include "coil/copy.h"
+#include "coil/direct.h"
 #include "coil/error.h"
 #include "coil/event.h"
 #include "coil/fds.h"

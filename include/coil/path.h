@@ -21,7 +21,8 @@ struct statx;
  * coil_openat - open or create a file
  * @dirfd: directory that a relative @path starts from, or AT_FDCWD; borrowed
  * @path:  zero-terminated
- * @flags: O_*, passed on as given: O_CLOEXEC is the caller's to ask for
+ * @flags: O_*, passed on as given: O_CLOEXEC is the caller's to ask for; COIL_DIRECT
+ *         (coil/direct.h)
  * @mode:  permissions of a file that is created, else 0
  *
  * Suspends; the first attempt is made with O_NONBLOCK: a FIFO opened for reading does not wait

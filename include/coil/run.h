@@ -25,7 +25,8 @@ enum coil_spin {
 enum coil_run_off {
 	COIL_NO_SIGNALS = 1 << 0,  /* do not take SIGINT and SIGTERM */
 	COIL_NO_OVERFLOW = 1 << 1, /* do not report stack overflows */
-	COIL_NO_REPORTS = 1 << 2   /* no reports of this loop, in debug mode too */
+	COIL_NO_REPORTS = 1 << 2,  /* no reports of this loop, in debug mode too */
+	COIL_NO_DIRECT = 1 << 3    /* normal descriptors only (coil/direct.h) */
 };
 
 /* How to run. Zero is the default of each field. */
@@ -47,6 +48,8 @@ struct coil_options {
 	const char *kernel_mask;	/* kernel features to do without, for tests; default:
 					   COIL_KERNEL_MASK */
 	const char *name;		/* of the main task; default "main" */
+	unsigned direct_max; /* direct descriptors (coil/direct.h), 1..1048576; default 16384;
+				fewer if RLIMIT_NOFILE, when the first one is opened, is less */
 };
 
 /**

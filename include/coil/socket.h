@@ -139,7 +139,7 @@ int coil_sendmsg_zc(int fd, const struct msghdr *msg, int flags);
  * @addr:    who connected, or NULL; the kernel's until return
  * @addrlen: in: bytes of @addr, out: of the address; NULL if @addr is
  * @flags:   SOCK_CLOEXEC, SOCK_NONBLOCK, passed on as given: close-on-exec is the caller's to ask
- *           for
+ *           for; COIL_DIRECT (coil/direct.h)
  *
  * Suspends. Waits on an O_NONBLOCK socket, too. Cancel: at once; a connection that came first is
  * the result and the caller's, and the next wait meets the cancellation.
@@ -167,7 +167,7 @@ int coil_connect(int fd, const struct sockaddr *addr, socklen_t addrlen);
  * coil_socket - make a socket
  * @domain:   AF_*
  * @type:     SOCK_*, with SOCK_CLOEXEC and SOCK_NONBLOCK passed on as given: close-on-exec is the
- *            caller's to ask for
+ *            caller's to ask for; COIL_DIRECT (coil/direct.h)
  * @protocol: 0, IPPROTO_*
  *
  * Suspends for at most a turn. Cancel: never; it does not wait.

@@ -39,6 +39,7 @@ struct coil_stats {
 	uint64_t stacks;	     /* state: stacks in use */
 	uint64_t stacks_idle;	     /* state: stacks in the pool */
 	uint64_t stack_mapped_bytes; /* state: address space for stacks */
+	uint64_t direct;	     /* state: direct descriptors open, or being opened */
 };
 
 /**

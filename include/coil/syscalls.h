@@ -7,7 +7,9 @@
  * the arguments, so buffers and descriptors may be locals, and must not be touched by others
  * meanwhile. Flags are passed on as given: nothing is made close-on-exec or non-blocking behind the
  * caller's back. On an O_NONBLOCK descriptor a call waits all the same; MSG_DONTWAIT and RWF_NOWAIT
- * do not. In an already cancelled scope nothing is started: one turn passes, and the scope's reason
+ * do not. A direct descriptor (coil/direct.h) is as good as a normal one; where the kernel must
+ * have a normal one, -EMFILE, -ENFILE or -ENOMEM says that it could not be had. In an already
+ * cancelled scope nothing is started: one turn passes, and the scope's reason
  * is returned (-ECANCELED, -ETIME, ...). A cancel while the call waits is a request: what it then
  * does stands under "Cancel" of each; where the call was finished first, its result is returned,
  * and the next wait meets the cancellation. "Kernel" is the version that brought the operation,

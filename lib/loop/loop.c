@@ -13,6 +13,7 @@
 #include "loop/backlog.h"
 #include "loop/embed.h"
 #include "loop/fallback.h"
+#include "loop/files.h"
 #include "loop/inbox.h"
 #include "loop/observe.h"
 #include "loop/spin.h"
@@ -258,7 +259,9 @@ void loop_observe(struct coil_loop *loop, const struct loop_observer *observer)
 {
 	loop->observer = observer;
 	loop->opcodes_plain =
-		observer || watch_is_on ? 0 : fallback_opcodes_unneeded(loop->driver);
+		observer || watch_is_on ? 0
+					: fallback_opcodes_unneeded(loop->driver) &
+						  files_opcodes_unneeded();
 }
 
 void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_options *options)
@@ -276,6 +279,7 @@ void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_
 	ring_init(&loop->ring, driver);
 	heap_init(&loop->timers, loop->alloc);
 	inbox_init(&loop->inbox);
+	files_init(loop, options);
 	spin_init(&loop->spin, options);
 	loop_read_clock(loop);
 	inbox_arm(loop);
@@ -318,6 +322,7 @@ void loop_deinit(struct coil_loop *loop, bool abandon)
 		return;
 	check(ring_owed(&loop->ring) == 0);
 	heap_deinit(&loop->timers);
+	files_deinit(loop);
 	check(loop->allocated_bytes == 0);
 }
 
@@ -348,6 +353,7 @@ void loop_count(const struct coil_loop *loop, struct coil_stats *ret_stats)
 	ret_stats->timers_started = loop->timers_started;
 	ret_stats->timers_fired = loop->timers_fired;
 	ret_stats->timers = loop->timers.count;
+	ret_stats->direct = loop->files.taken;
 	ret_stats->posts = loop->posts;
 	ret_stats->allocations = loop->allocations;
 	ret_stats->allocated_bytes = loop->allocated_bytes;

@@ -4,8 +4,9 @@
  * is a future that a CQE resolves, a timer one that the clock resolves, a promise one that a
  * message from another thread may resolve.
  *
- * Invariant: loop_turn is the only caller of enter (and loop_close, which drains); what becomes
- * ready in a turn is fired in the next one; a turn fires a bounded number of hooks.
+ * Invariant: loop_turn is the only caller of enter (beside loop_close, which drains, and
+ * files_install, which does not sleep); what becomes ready in a turn is fired in the next one; a
+ * turn fires a bounded number of hooks.
  *
  * Must not know: that coroutines exist. Who fires hooks on other stacks takes them by loop_next,
  * which hands out the hooks of this turn and opens the next turn in place as long as no enter is
@@ -20,6 +21,7 @@
 
 #include "base/alloc.h"
 #include "base/heap.h"
+#include "base/list.h"
 #include "coil/run.h"
 #include "coil/stats.h"
 #include "future/future.h"
@@ -68,6 +70,19 @@ struct inbox {
 	struct coil_hook *on_signal;	/* made ready when signals is not 0 */
 };
 
+/* The ring's table of files; see loop/files.h. */
+struct files {
+	uint32_t *next_free;	/* behind each free slot; of @limit entries, or NULL */
+	uint32_t limit;		/* of slots to ask for */
+	uint32_t slots;		/* 0: no table yet */
+	uint32_t untouched;	/* from this slot on */
+	uint32_t first_free;	/* of those that were in use before */
+	uint32_t taken;
+	bool is_installing;	/* an enter from where somebody runs */
+	int refused;		/* why there is no table, once it was asked for */
+	struct coil_list loans;
+};
+
 struct coil_loop {
 	struct coil_ready ready;
 	uint64_t hooks;			/* taken to be fired, ever */
@@ -84,6 +99,7 @@ struct coil_loop {
 	struct coil_completion embed_fired;
 	int64_t embed_deadline;		/* what the kernel was told; CLOCK_FOREVER: nothing */
 	int64_t embed_timespec[2];
+	struct files files;
 	struct driver *driver;
 	uint64_t opcodes_plain;		/* a bit for each operation that op_start may just push */
 	const struct coil_alloc *alloc;	/* &counting, below */

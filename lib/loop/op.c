@@ -11,6 +11,7 @@
 #include "loop/abi.h"
 #include "loop/backlog.h"
 #include "loop/fallback.h"
+#include "loop/files.h"
 #include "loop/observe.h"
 #include "loop/watch.h"
 #include "ring/offer.h"
@@ -37,10 +38,11 @@ struct coil_op *op_of_future(struct coil_future *future)
 /* -- Completion ----------------------------------------------------------------------------------
  */
 
-static rarely void op_finish_flagged(struct coil_op *op, int32_t result)
+static rarely int32_t op_finish_flagged(struct coil_op *op, int32_t result)
 {
 	struct coil_loop *loop = op_loop(op);
 
+	result = files_finish(loop, op, result);
 	if (op->flags & OP_CANCEL_QUEUED) {
 		backlog_remove(&loop->cancels, op);
 		op->flags &= (uint8_t)~OP_CANCEL_QUEUED;
@@ -48,6 +50,7 @@ static rarely void op_finish_flagged(struct coil_op *op, int32_t result)
 	if ((op->flags & OP_OBSERVED) && loop->observer)
 		loop->observer->op_ends(loop, op, result);
 	op->flags &= (uint8_t)~OP_OBSERVED;
+	return result;
 }
 
 static inline void op_finish_plain(struct coil_op *op, int32_t result)
@@ -61,8 +64,8 @@ static inline void op_finish_plain(struct coil_op *op, int32_t result)
 
 static inline void op_finish(struct coil_op *op, int32_t result)
 {
-	if (unlikely(op->flags & (OP_CANCEL_QUEUED | OP_OBSERVED)))
-		op_finish_flagged(op, result);
+	if (unlikely(op->flags & (OP_CANCEL_QUEUED | OP_OBSERVED | OP_BORROWS | OP_IN_TABLE)))
+		result = op_finish_flagged(op, result);
 	op_finish_plain(op, result);
 }
 
@@ -266,10 +269,15 @@ static rarely void start_fallback(struct coil_loop *loop, struct coil_op *op)
 
 void op_start_otherwise(struct coil_loop *loop, struct coil_op *op, uint32_t *owner)
 {
+	int rc;
+
 	op_begin(loop, op, owner);
 	tell_observer(loop, op);
 	watch_given(op_sqe_const(op));
-	if (likely(op_is_native(loop, op)))
+	rc = files_begin(loop, op, false);
+	if (unlikely(rc < 0))
+		op_finish(op, rc);
+	else if (likely(op_is_native(loop, op)))
 		push_or_queue(loop, op);
 	else
 		start_fallback(loop, op);
@@ -277,13 +285,18 @@ void op_start_otherwise(struct coil_loop *loop, struct coil_op *op, uint32_t *ow
 
 void op_start_chain(struct coil_loop *loop, struct coil_op *steps, uint32_t n)
 {
-	bool fits = ring_room(&loop->ring) >= n && !loop->operations.first;
+	bool fits;
 
 	check(n > 0 && n <= loop->ring.memory.sq_entries);
 	for (uint32_t i = 0; i < n; i++) {
 		op_begin(loop, &steps[i], NULL);
 		steps[i].flags = i == 0 ? OP_HEADS_CHAIN : OP_FOLLOWS;
 		tell_observer(loop, &steps[i]);
+		/* What could not be lent is met as a descriptor that the kernel does not know. */
+		(void)files_begin(loop, &steps[i], true);
+	}
+	fits = ring_room(&loop->ring) >= n && !loop->operations.first;
+	for (uint32_t i = 0; i < n; i++) {
 		steps[i].state = OP_QUEUED;
 		if (fits)
 			op_push(loop, &steps[i]);
@@ -387,6 +400,8 @@ void op_describe(const struct coil_op *op, char *text, size_t bytes)
 
 	if (!name)
 		snprintf(text, bytes, "operation %u", op_sqe_const(op)->opcode);
+	else if (ring_fd_is_direct(fd))
+		snprintf(text, bytes, "%s on direct fd %d", name, fd - RING_DIRECT);
 	else if (fd >= 0)
 		snprintf(text, bytes, "%s on fd %d", name, fd);
 	else
@@ -400,7 +415,8 @@ int op_opened(const struct coil_op *op, int ret_fds[2])
 {
 	const struct io_uring_sqe *sqe = op_sqe_const(op);
 
-	if (op->state != OP_DONE || op->future.result < 0 || sqe->file_index != 0)
+	if (op->state != OP_DONE || op->future.result < 0 ||
+	    (sqe->file_index != 0 && sqe->file_index != IORING_FILE_INDEX_ALLOC))
 		return 0;
 	switch (sqe->opcode) {
 	case IORING_OP_ACCEPT:

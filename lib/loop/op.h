@@ -30,7 +30,9 @@ enum op_flag {
 	OP_CANCEL_QUEUED = 1 << 1, /* in loop->cancels */
 	OP_HEADS_CHAIN = 1 << 2,   /* the linked steps behind it in memory are pushed with it */
 	OP_FOLLOWS = 1 << 3,	   /* a later step of a chain */
-	OP_OBSERVED = 1 << 4	   /* debug mode wants to know of its end */
+	OP_OBSERVED = 1 << 4,	   /* debug mode wants to know of its end */
+	OP_BORROWS = 1 << 5,	   /* a normal descriptor, for a direct one: files.c */
+	OP_IN_TABLE = 1 << 6	   /* its staged SQE speaks of slots: files.c */
 };
 
 enum op_fallback_state {

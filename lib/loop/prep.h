@@ -8,6 +8,7 @@
 #ifndef COIL_LOOP_PREP_H
 #define COIL_LOOP_PREP_H
 
+#include "coil/direct.h"
 #include "coil/op.h"
 #include "loop/abi.h"
 
@@ -36,6 +37,17 @@ static inline struct io_uring_sqe *op_init(struct coil_op *op)
 static inline uint64_t op_word(const void *pointer)
 {
 	return (uintptr_t)pointer;
+}
+
+/* COIL_DIRECT is ours: the kernel is told by the index, once a slot is taken (files.c). */
+static inline int op_open_flags(int flags, int cloexec)
+{
+	return flags & COIL_DIRECT ? (flags & ~COIL_DIRECT) | cloexec : flags;
+}
+
+static inline uint32_t op_open_index(int flags)
+{
+	return flags & COIL_DIRECT ? IORING_FILE_INDEX_ALLOC : 0;
 }
 
 static inline void op_prep_nop(struct coil_op *op)

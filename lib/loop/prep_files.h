@@ -133,7 +133,10 @@ static inline void op_prep_tee(struct coil_op *op, int fd_in, int fd_out, size_t
 static inline void op_prep_openat(struct coil_op *op, int dirfd, const char *path, int flags,
 				  mode_t mode)
 {
-	io_uring_prep_openat(op_init(op), dirfd, path, flags, mode);
+	struct io_uring_sqe *sqe = op_init(op);
+
+	io_uring_prep_openat(sqe, dirfd, path, op_open_flags(flags, O_CLOEXEC), mode);
+	sqe->file_index = op_open_index(flags);
 }
 
 static inline void op_prep_openat2(struct coil_op *op, int dirfd, const char *path,

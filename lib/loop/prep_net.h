@@ -58,7 +58,10 @@ static inline void op_prep_recvmsg(struct coil_op *op, int fd, struct msghdr *ms
 static inline void op_prep_accept4(struct coil_op *op, int fd, struct sockaddr *addr,
 				   socklen_t *addrlen, int flags)
 {
-	io_uring_prep_accept(op_init(op), fd, addr, addrlen, flags);
+	struct io_uring_sqe *sqe = op_init(op);
+
+	io_uring_prep_accept(sqe, fd, addr, addrlen, op_open_flags(flags, SOCK_CLOEXEC));
+	sqe->file_index = op_open_index(flags);
 }
 
 static inline void op_prep_connect(struct coil_op *op, int fd, const struct sockaddr *addr,
@@ -69,7 +72,10 @@ static inline void op_prep_connect(struct coil_op *op, int fd, const struct sock
 
 static inline void op_prep_socket(struct coil_op *op, int domain, int type, int protocol)
 {
-	io_uring_prep_socket(op_init(op), domain, type, protocol, 0);
+	struct io_uring_sqe *sqe = op_init(op);
+
+	io_uring_prep_socket(sqe, domain, op_open_flags(type, SOCK_CLOEXEC), protocol, 0);
+	sqe->file_index = op_open_index(type);
 }
 
 static inline void op_prep_bind(struct coil_op *op, int fd, const struct sockaddr *addr,

@@ -40,6 +40,7 @@ enum driver_feature {
 	DRIVER_GUARD_INSTALL = 1u << 8,     /* 6.13: guard pages without mappings of their own */
 	DRIVER_IOWQ_LIMITS = 1u << 9,       /* 5.15: the bounds of the kernel's worker pools */
 	DRIVER_MIN_WAIT = 1u << 10,         /* 6.12: to wait for several CQEs, but not for long */
+	DRIVER_DIRECT = 1u << 11,           /* 6.8: files in a table of the ring's own */
 };
 
 /*
@@ -133,6 +134,13 @@ struct driver_ops {
 			unsigned char *ret_pages);
 	/* Memory for the fixed reads and writes; @count 0: none any more. 0 or a negative errno. */
 	int (*register_memory)(struct driver *driver, const struct iovec *memory, unsigned count);
+	/*
+	 * The ring's own table of files, with DRIVER_DIRECT: @slots empty ones, or as many as may
+	 * be had, once. Returns how many, or a negative errno. And: puts the file behind @fd into a
+	 * slot, in place of what is there; -1 takes out what is there. 0 or a negative errno.
+	 */
+	int (*table_open)(struct driver *driver, unsigned slots);
+	int (*table_set)(struct driver *driver, unsigned slot, int fd);
 	/*
 	 * Nothing may be owed, or the memory that the kernel may still write is leaked on purpose:
 	 * @abandon.

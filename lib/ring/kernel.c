@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -296,6 +297,35 @@ static int kernel_discard(struct driver *driver, void *memory, size_t bytes)
 	return memory_discard(memory, bytes);
 }
 
+/* The kernel takes no larger table than the process may have files. */
+static int kernel_table_open(struct driver *driver, unsigned slots)
+{
+	struct io_uring *uring = &kernel_of(driver)->ring.uring;
+	struct io_uring_rsrc_register request = {.flags = IORING_RSRC_REGISTER_SPARSE};
+	struct rlimit limit;
+	int rc;
+
+	check(slots > 0);
+	if (!(driver->features & DRIVER_DIRECT))
+		return -EOPNOTSUPP;
+	rc = call_result(getrlimit(RLIMIT_NOFILE, &limit));
+	if (rc < 0)
+		return rc;
+	request.nr = slots < limit.rlim_cur ? slots : (unsigned)limit.rlim_cur;
+	if (request.nr == 0)
+		return -EMFILE;
+	rc = io_uring_register((unsigned)uring->ring_fd, IORING_REGISTER_FILES2, &request,
+			       sizeof request);
+	return rc < 0 ? rc : (int)request.nr;
+}
+
+static int kernel_table_set(struct driver *driver, unsigned slot, int fd)
+{
+	int rc = io_uring_register_files_update(&kernel_of(driver)->ring.uring, slot, &fd, 1);
+
+	return rc < 0 ? rc : 0;
+}
+
 /*
  * Abandoned, the ring stays open and mapped until the process ends, as does the eventfd that it may
  * be reading: the kernel still owes, and closing would not stop what runs in a worker. Only the
@@ -331,6 +361,8 @@ static const struct driver_ops kernel_ops = {
 	.discard = kernel_discard,
 	.resident = kernel_resident,
 	.register_memory = kernel_register_memory,
+	.table_open = kernel_table_open,
+	.table_set = kernel_table_set,
 	.poll_fd = kernel_poll_fd,
 	.poll_clear = kernel_poll_clear,
 	.poll_wake = kernel_poll_wake,

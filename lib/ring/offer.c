@@ -36,6 +36,9 @@ static const struct offer_feature features[] = {
 	 "bounds of the kernel's worker threads", "the kernel's own bounds"},
 	{DRIVER_MIN_WAIT, OFFER_VERSION(6, 12), "min_wait",
 	 "one enter for a chain, not one for each step", "each completion ends the wait"},
+	{DRIVER_DIRECT, OFFER_VERSION(6, 8), "direct",
+	 "direct descriptors: files without a look-up in the process's table",
+	 "normal descriptors"},
 };
 
 static const struct offer_setup_bit required_bits[] = {

@@ -23,6 +23,17 @@
 
 #include <liburing/io_uring.h>
 
+/*
+ * A direct descriptor is a slot of the ring's own table of files, as a number that no descriptor of
+ * the process can be.
+ */
+#define RING_DIRECT (1 << 30)
+
+static inline bool ring_fd_is_direct(int fd)
+{
+	return fd >= RING_DIRECT;
+}
+
 struct ring {
 	struct driver *driver;
 	struct driver_rings memory;
@@ -64,6 +75,11 @@ static inline void ring_place(struct ring *ring, const void *sqe,
 
 	memcpy(slot, sqe, sizeof *slot);
 	slot->user_data = (uintptr_t)completion;
+	/* Whatever the word means to the others, it is never so large: loop/files.h. */
+	if (ring_fd_is_direct(slot->fd)) {
+		slot->fd -= RING_DIRECT;
+		slot->flags |= IOSQE_FIXED_FILE;
+	}
 	ring->sq_tail++;
 	ring->pushed++;
 }

@@ -220,9 +220,10 @@ static int examine(struct setup_ring *ring, uint64_t absent)
 }
 
 /* What only an open ring can tell: whether these two registrations are taken. */
-static unsigned register_extras(struct io_uring *uring, const struct driver_options *options,
+static unsigned register_extras(struct setup_ring *ring, const struct driver_options *options,
 				unsigned allowed)
 {
+	struct io_uring *uring = &ring->uring;
 	unsigned workers[2] = {options->workers_bounded, options->workers_unbounded};
 	unsigned features = 0;
 
@@ -236,6 +237,9 @@ static unsigned register_extras(struct io_uring *uring, const struct driver_opti
 		features |= DRIVER_NO_IOWAIT;
 	if ((allowed & DRIVER_MIN_WAIT) && (uring->features & IORING_FEAT_MIN_TIMEOUT))
 		features |= DRIVER_MIN_WAIT;
+	/* A file that could not be had by other calls would be no full one. */
+	if ((allowed & DRIVER_DIRECT) && (ring->opcodes >> IORING_OP_FIXED_FD_INSTALL & 1))
+		features |= DRIVER_DIRECT;
 	return features;
 }
 
@@ -281,7 +285,7 @@ int setup_ring_open(struct setup_ring *ret_ring, const struct driver_options *op
 		return rc;
 	}
 	ring.absent = absent.features;
-	ring.features |= register_extras(&ring.uring, options, allowed);
+	ring.features |= register_extras(&ring, options, allowed);
 	*ret_ring = ring;
 	return 0;
 }

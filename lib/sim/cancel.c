@@ -5,6 +5,7 @@
  * must be one, so that only what is on its way by itself can win.
  */
 #include "sim/request.h"
+#include "sim/table.h"
 
 #include <errno.h>
 
@@ -161,7 +162,7 @@ int32_t sim_cancel_attempt(struct sim_request *cancel)
 
 	if (search.flags & IORING_ASYNC_CANCEL_FD) {
 		search.file = search.flags & IORING_ASYNC_CANCEL_FD_FIXED
-				      ? NULL
+				      ? sim_table_file(cancel->ring, (unsigned)cancel->sqe.fd)
 				      : sim_fd_file(cancel->sim, cancel->sqe.fd);
 		if (!search.file)
 			return -EBADF;

@@ -16,6 +16,7 @@
 #include "sim/file.h"
 #include "sim/pipe.h"
 #include "sim/request.h"
+#include "sim/table.h"
 
 /* Who looks at the clock in a loop of its own gets on, too. */
 #define LOOK_NS 20
@@ -23,7 +24,7 @@
 #define FEATURES                                                                                   \
 	(DRIVER_NO_SQARRAY | DRIVER_DEFER_TASKRUN | DRIVER_TASKRUN_FLAG | DRIVER_SINGLE_ISSUER |   \
 	 DRIVER_SUBMIT_ALL | DRIVER_REGISTERED_RING | DRIVER_NO_IOWAIT | DRIVER_GUARD_INSTALL |    \
-	 DRIVER_IOWQ_LIMITS | DRIVER_MIN_WAIT)
+	 DRIVER_IOWQ_LIMITS | DRIVER_MIN_WAIT | DRIVER_DIRECT)
 
 /* -- The clock, randomness, wakes ----------------------------------------------------------------
  */
@@ -244,6 +245,7 @@ static void ring_close(struct driver *driver, bool abandon)
 
 	check(abandon || list_is_empty(&ring->all));
 	end_requests(ring);
+	sim_table_close(ring);
 	while (!list_is_empty(&ring->maps))
 		forget_mapping(ring, container_of(ring->maps.next, struct mapping, node));
 	if (holder && holder->ring == ring)
@@ -270,6 +272,8 @@ static const struct driver_ops ring_ops = {
 	.discard = ring_discard,
 	.resident = ring_resident,
 	.register_memory = ring_register_memory,
+	.table_open = sim_table_open,
+	.table_set = sim_table_set,
 	.close = ring_close,
 	.poll_fd = ring_poll_fd,
 	.poll_clear = ring_poll_clear,

@@ -144,6 +144,16 @@ int sim_fd_set_flags(struct sim *sim, int fd, int flags)
 	return 0;
 }
 
+void sim_file_give_up(struct sim_file *file)
+{
+	if (--file->descriptors == 0) {
+		sim_epoll_forget(file);
+		if (file->ops->closed)
+			file->ops->closed(file);
+	}
+	sim_file_drop(file);
+}
+
 int sim_fd_close(struct sim *sim, int fd)
 {
 	struct sim_descriptor *found = descriptor(sim, fd);
@@ -158,12 +168,7 @@ int sim_fd_close(struct sim *sim, int fd)
 	if ((unsigned)fd - SIM_FD_FIRST < sim->descriptors_least)
 		sim->descriptors_least = (unsigned)fd - SIM_FD_FIRST;
 	sim->descriptors_open--;
-	if (--file->descriptors == 0) {
-		sim_epoll_forget(file);
-		if (file->ops->closed)
-			file->ops->closed(file);
-	}
-	sim_file_drop(file);
+	sim_file_give_up(file);
 	return 0;
 }
 

@@ -14,6 +14,9 @@ bool sim_file_blocks(const struct sim_file *file);
 
 unsigned sim_file_poll(struct sim_file *file);
 
+/* One of its descriptors is gone. */
+void sim_file_give_up(struct sim_file *file);
+
 /* Its last descriptor is gone: no epoll set watches it any more (epoll.c). */
 void sim_epoll_forget(struct sim_file *file);
 

@@ -6,6 +6,7 @@
  * Must not know: how directories are kept.
  */
 #include "sim/files_ops.h"
+#include "sim/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,14 +127,12 @@ int32_t files_open_attempt(struct sim_request *request)
 		.dirfd = request->sqe.fd,
 		.resolve = copy->how.resolve,
 	};
-	int error = check_how(&copy->how);
-	int fd = error ? error : disk_open(&start, copy->paths[0], &copy->how);
+	int fd = check_how(&copy->how);
 
-	if (fd < 0 || !request->sqe.file_index)
-		return fd;
-	/* There is no table of registered files to put it in, which is found out now. */
-	sim_fd_close(request->sim, fd);
-	return -ENXIO;
+	sim_table_begin_open(request);
+	if (fd == 0)
+		fd = disk_open(&start, copy->paths[0], &copy->how);
+	return sim_table_end_open(request, fd);
 }
 
 /* -- statx ----------------------------------------------------------------------------------------

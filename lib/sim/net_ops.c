@@ -2,10 +2,11 @@
 /*
  * The table of operations on sockets and pipes, and those that are short enough to stand in it.
  *
- * Must not know: what a family or a type does. There are no tables of registered files and no
- * buffer rings behind the seam, so that what needs one answers as a ring that has none.
+ * Must not know: what a family or a type does. There are no buffer rings behind the seam, so that
+ * what needs one answers as a ring that has none.
  */
 #include "sim/net_ops.h"
+#include "sim/table.h"
 
 #include <errno.h>
 #include <string.h>
@@ -66,6 +67,8 @@ static int32_t socket_prepare(struct sim_request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
 
+	if (sqe->file_index && (sqe->off & SOCK_CLOEXEC))
+		return -EINVAL;
 	return sqe->addr || sqe->rw_flags || sqe->buf_index ? -EINVAL : 0;
 }
 
@@ -73,9 +76,9 @@ static int32_t socket_attempt(struct sim_request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
 
-	if (sqe->file_index)
-		return -ENXIO;
-	return sim_net_socket(request->sim, sqe->fd, (int)sqe->off, (int)sqe->len);
+	sim_table_begin_open(request);
+	return sim_table_end_open(
+		request, sim_net_socket(request->sim, sqe->fd, (int)sqe->off, (int)sqe->len));
 }
 
 /* bind and connect: an address of addr2 bytes. */
@@ -160,6 +163,12 @@ static int32_t accept_prepare(struct sim_request *request)
 		return -EINVAL;
 	if (sqe->accept_flags & ~(unsigned)(SOCK_NONBLOCK | SOCK_CLOEXEC))
 		return -EINVAL;
+	if (sqe->file_index && (sqe->accept_flags & SOCK_CLOEXEC))
+		return -EINVAL;
+	/* Many connections do not fit one slot. */
+	if (sqe->file_index && sqe->file_index != IORING_FILE_INDEX_ALLOC &&
+	    (sqe->ioprio & IORING_ACCEPT_MULTISHOT))
+		return -EINVAL;
 	return 0;
 }
 
@@ -168,16 +177,19 @@ static int32_t accept_one(struct sim_request *request, struct sim_socket *socket
 	socklen_t *bytes = pointer(request->sqe.addr2);
 	void *address = pointer(request->sqe.addr);
 	struct sim_address remote;
-	int fd = sim_stream_accept(socket, (int)request->sqe.accept_flags, &remote);
+	int fd;
 
-	if (fd < 0 || !address || !bytes)
-		return fd;
-	if ((int)*bytes < 0) {
-		sim_fd_close(request->sim, fd);
-		return -EINVAL;
+	sim_table_begin_open(request);
+	fd = sim_stream_accept(socket, (int)request->sqe.accept_flags, &remote);
+	if (fd >= 0 && address && bytes) {
+		if ((int)*bytes < 0) {
+			sim_fd_close(request->sim, fd);
+			fd = -EINVAL;
+		} else {
+			sim_address_write(&remote, socket->domain, address, bytes);
+		}
 	}
-	sim_address_write(&remote, socket->domain, address, bytes);
-	return fd;
+	return sim_table_end_open(request, fd);
 }
 
 /* A connection more waits: what Linux tells with the descriptor. */
@@ -194,8 +206,6 @@ static int32_t accept_attempt(struct sim_request *request)
 
 	if (!socket)
 		return -ENOTSOCK;
-	if (request->sqe.file_index)
-		return -ENXIO;
 	rc = accept_one(request, socket);
 	while (goes_on && rc >= 0) {
 		if (!sim_request_post_more(request, rc, accept_flags(socket)))

@@ -69,7 +69,8 @@ const struct sim_operation sim_operations_core[SIM_OPCODES] = {
 		.name = "files_update", .attempt = sim_files_update_attempt
 	},
 	[IORING_OP_FIXED_FD_INSTALL] = {
-		.name = "fixed_fd_install", .attempt = sim_fixed_fd_install_attempt
+		.name = "fixed_fd_install", .prepare = sim_fixed_fd_install_prepare,
+		.attempt = sim_fixed_fd_install_attempt, .traits = SIM_TAKES_FD
 	},
 	[IORING_OP_EPOLL_CTL] = {
 		.name = "epoll_ctl", .prepare = sim_epoll_ctl_prepare,

@@ -8,6 +8,7 @@
  */
 #include "sim/net_ops.h"
 #include "sim/pipe.h"
+#include "sim/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -179,8 +180,9 @@ static int32_t find_source(struct sim_request *request)
 	if (args)
 		return 0;
 	if (request->sqe.splice_flags & SPLICE_F_FD_IN_FIXED)
-		return -EBADF;
-	from = sim_fd_file(request->sim, request->sqe.splice_fd_in);
+		from = sim_table_file(request->ring, (unsigned)request->sqe.splice_fd_in);
+	else
+		from = sim_fd_file(request->sim, request->sqe.splice_fd_in);
 	if (!from)
 		return -EBADF;
 	sim_file_hold(from);
@@ -201,7 +203,7 @@ static int32_t attempt(struct sim_request *request, struct sim_splice *splice,
 	splice->from = args->from;
 	splice->to = request->file;
 	splice->bytes = sqe->len;
-	splice->flags = sqe->splice_flags;
+	splice->flags = sqe->splice_flags & ~(unsigned)SPLICE_F_FD_IN_FIXED;
 	rc = (int32_t)move(splice);
 	if (rc != -EAGAIN || (splice->flags & SPLICE_F_NONBLOCK))
 		return rc;

@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "sim/file.h"
+#include "sim/table.h"
 #include "sim/timeout.h"
 
 #define NO_OPERATION ((const struct sim_operation *)NULL)
@@ -282,14 +283,15 @@ static int32_t find_file(struct sim_request *request)
 {
 	const struct sim_operation *op = operation(request);
 
-	/* No table of registered files and no buffers can be had through the seam. */
+	/* No buffers can be had through the seam. */
 	if (request->sqe.flags & IOSQE_BUFFER_SELECT)
 		return -ENOBUFS;
 	if (!(op->traits & SIM_TAKES_FD))
 		return 0;
 	if (request->sqe.flags & IOSQE_FIXED_FILE)
-		return -EBADF;
-	request->file = sim_fd_file(request->sim, request->sqe.fd);
+		request->file = sim_table_file(request->ring, (unsigned)request->sqe.fd);
+	else
+		request->file = sim_fd_file(request->sim, request->sqe.fd);
 	/* What was opened with O_PATH is a place, no file. */
 	if (request->file && (request->file->flags & O_PATH))
 		request->file = NULL;
@@ -308,6 +310,7 @@ static bool may_be_late(const struct sim_request *request)
 	case IORING_OP_LINK_TIMEOUT:
 	case IORING_OP_ASYNC_CANCEL:
 	case IORING_OP_POLL_REMOVE:
+	case IORING_OP_FIXED_FD_INSTALL:
 		return false;
 	default:
 		return request->file != request->ring->wake_file;

@@ -47,6 +47,8 @@ struct sim_ring {
 	struct sim_file *self;		/* the file behind ring_fd */
 	struct iovec *memory;		/* that is registered for fixed reads and writes */
 	unsigned memory_count;
+	struct sim_file **table;	/* registered files; NULL: no table yet */
+	unsigned table_slots;
 	struct coil_list maps;		/* of stacks: what an abandoned engine leaves */
 	bool has_signal;		/* a handler ran: the wait ends with -EINTR */
 	void *owner;			/* the watcher's */

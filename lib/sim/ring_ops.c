@@ -3,8 +3,10 @@
 #include "sim/ring_ops.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "sim/request.h"
+#include "sim/table.h"
 
 int32_t sim_nop_prepare(struct sim_request *request)
 {
@@ -20,14 +22,15 @@ int32_t sim_nop_attempt(struct sim_request *request)
 	return has_result ? (int32_t)request->sqe.len : 0;
 }
 
-/* A slot of the table of registered files: there is no table. */
 int32_t sim_close_prepare(struct sim_request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
 
 	if (sqe->off || sqe->addr || sqe->len || sqe->rw_flags || sqe->buf_index)
 		return -EINVAL;
-	return sqe->flags & IOSQE_FIXED_FILE ? -EBADF : 0;
+	if (sqe->flags & IOSQE_FIXED_FILE)
+		return -EBADF;
+	return sqe->file_index && sqe->fd ? -EINVAL : 0;
 }
 
 int32_t sim_close_attempt(struct sim_request *request)
@@ -35,7 +38,7 @@ int32_t sim_close_attempt(struct sim_request *request)
 	struct sim_file *file = sim_fd_file(request->sim, request->sqe.fd);
 
 	if (request->sqe.file_index)
-		return -ENXIO;
+		return sim_table_remove(request->ring, request->sqe.file_index - 1);
 	/* Linux does not let a request close a ring. */
 	if (!file || sim_ring_at(file))
 		return -EBADF;
@@ -90,17 +93,49 @@ int32_t sim_msg_ring_attempt(struct sim_request *request)
 	}
 }
 
-/* Nothing can be registered through the seam, so that Linux says the same. */
-int32_t sim_files_update_attempt(struct sim_request *request)
+static int32_t update_slot(struct sim_request *request, int *fd, unsigned slot)
 {
-	if (request->sqe.rw_flags || request->sqe.splice_fd_in || !request->sqe.len)
-		return -EINVAL;
-	return -ENXIO;
+	struct sim_ring *ring = request->ring;
+
+	if (*fd == IORING_REGISTER_FILES_SKIP)
+		return 0;
+	return sim_table_set(&ring->driver, slot, *fd);
 }
 
-/* Without IOSQE_FIXED_FILE there is nothing to install from; with it there is no table. */
+/* As many as it comes to; an errno only where the first one fails. */
+int32_t sim_files_update_attempt(struct sim_request *request)
+{
+	const struct io_uring_sqe *sqe = &request->sqe;
+	int *fds = (int *)(uintptr_t)sqe->addr;
+	int32_t rc = 0;
+	unsigned done;
+
+	if (sqe->rw_flags || sqe->splice_fd_in || !sqe->len)
+		return -EINVAL;
+	if (!request->ring->table)
+		return -ENXIO;
+	for (done = 0; done < sqe->len && rc == 0; done++)
+		rc = update_slot(request, &fds[done], (unsigned)sqe->off + done);
+	return rc < 0 && done == 1 ? rc : (int32_t)done - (rc < 0);
+}
+
+int32_t sim_fixed_fd_install_prepare(struct sim_request *request)
+{
+	const struct io_uring_sqe *sqe = &request->sqe;
+
+	if (sqe->off || sqe->addr || sqe->len || sqe->buf_index || sqe->splice_fd_in || sqe->addr3)
+		return -EINVAL;
+	if (!(sqe->flags & IOSQE_FIXED_FILE))
+		return -EBADF;
+	return sqe->install_fd_flags & ~(unsigned)IORING_FIXED_FD_NO_CLOEXEC ? -EINVAL : 0;
+}
+
 int32_t sim_fixed_fd_install_attempt(struct sim_request *request)
 {
-	(void)request;
-	return -EBADF;
+	bool passes_exec = request->sqe.install_fd_flags & IORING_FIXED_FD_NO_CLOEXEC;
+	int fd = sim_fd_install(request->sim, request->file);
+
+	if (fd >= 0)
+		sim_fd_set_flags(request->sim, fd, passes_exec ? 0 : FD_CLOEXEC);
+	return fd;
 }

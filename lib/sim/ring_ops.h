@@ -12,6 +12,7 @@ int32_t sim_close_attempt(struct sim_request *request);
 int32_t sim_msg_ring_prepare(struct sim_request *request);
 int32_t sim_msg_ring_attempt(struct sim_request *request);
 int32_t sim_files_update_attempt(struct sim_request *request);
+int32_t sim_fixed_fd_install_prepare(struct sim_request *request);
 int32_t sim_fixed_fd_install_attempt(struct sim_request *request);
 
 #endif

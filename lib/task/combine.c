@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #include "base/alloc.h"
+#include "loop/files.h"
 #include "loop/timers.h"
 #include "task/await.h"
 #include "task/combine.h"
@@ -392,7 +393,7 @@ static void undo(struct scheduler *s, struct coil_future *const *futures, uint32
 		if (futures[i] == futures[loser])
 			return; /* it stands there twice */
 	for (int i = 0; i < count; i++)
-		s->loop.driver->ops->calls->close(fds[i]);
+		files_close(&s->loop, fds[i]);
 }
 
 /* The first that was done, unless a cancel made it so: then the first of those that nothing could

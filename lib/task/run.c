@@ -30,6 +30,7 @@ static const struct coil_options defaults = {
 	.spin = COIL_SPIN_OFF,
 	.spin_ns = 50 * COIL_USEC,
 	.name = "main",
+	.direct_max = 16384,
 };
 
 #define OR_DEFAULT(field) \
@@ -46,6 +47,7 @@ static void fill_in(struct coil_options *options)
 	OR_DEFAULT(grace_ns);
 	OR_DEFAULT(spin_ns);
 	OR_DEFAULT(name);
+	OR_DEFAULT(direct_max);
 	if (options->cq_entries < options->sq_entries)
 		options->cq_entries = options->sq_entries;
 }
@@ -70,6 +72,8 @@ int run_read_options(const struct coil_options *given, struct coil_options *opti
 		return refuse("sq_entries", options->sq_entries, "1 to 32768");
 	if (options->cq_entries > 65536)
 		return refuse("cq_entries", options->cq_entries, "sq_entries to 65536");
+	if (options->direct_max > 1048576)
+		return refuse("direct_max", options->direct_max, "1 to 1048576");
 	if (options->stack_bytes &&
 	    (options->stack_bytes < STACK_BYTES_MIN || options->stack_bytes > STACK_BYTES_MAX))
 		return refuse("stack_bytes", (long long)options->stack_bytes, "16 KiB to 1 GiB");

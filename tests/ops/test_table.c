@@ -67,6 +67,8 @@ static const struct row futex_rows[] = {ROWS_FUTEX(ROW_ENTRY)};
 /* What the entries below work on: the row, and what it must return. */
 static const struct row *current;
 static int wanted;
+/* The descriptors that it works on are direct ones. */
+static bool are_direct;
 
 static void expect_result(int result)
 {
@@ -83,18 +85,28 @@ static void expect_result(int result)
 
 static int run_call(void *world)
 {
+	if (are_direct)
+		world_go_direct(world);
 	expect_result(current->call(world));
+	if (are_direct)
+		world_come_back(world);
 	return 0;
 }
 
 static int run_op(void *world)
 {
-	struct coil_op op = current->op(world);
-	int rc = coil_gather_ops(&op, 1, 0);
+	struct coil_op op;
+	int rc;
 
+	if (are_direct)
+		world_go_direct(world);
+	op = current->op(world);
+	rc = coil_gather_ops(&op, 1, 0);
 	EXPECT_EQ(rc, wanted < 0 ? wanted : 0);
 	EXPECT_EQ(coil_op_outcome(&op), COIL_OUTCOME_COMPLETED);
 	expect_result(coil_future_result(&op.future));
+	if (are_direct)
+		world_come_back(world);
 	return 0;
 }
 
@@ -214,6 +226,47 @@ TEST(ops_table, sockets_as_on_the_oldest_kernel)
 TEST(ops_table, waits_as_on_the_oldest_kernel)
 {
 	RUN(wait_rows, "all", 0);
+}
+
+static void run_direct(const struct row *rows, size_t count, const char *mask)
+{
+	are_direct = true;
+	for (size_t i = 0; i < count; i++) {
+		current = &rows[i];
+		wanted = current->expected;
+		EXPECT_EQ(world_run(mask, false, run_call), 0);
+		EXPECT_EQ(world_run(mask, false, run_op), 0);
+	}
+	are_direct = false;
+}
+
+#define RUN_DIRECT(rows, mask) run_direct(rows, sizeof(rows) / sizeof(rows)[0], mask)
+
+TEST(ops_table, files_on_direct_descriptors)
+{
+	NEED_DIRECT();
+	RUN_DIRECT(file_rows, NULL);
+	RUN_DIRECT(file_rows, WITHOUT);
+}
+
+TEST(ops_table, paths_on_direct_descriptors)
+{
+	NEED_DIRECT();
+	RUN_DIRECT(path_rows, NULL);
+}
+
+TEST(ops_table, sockets_on_direct_descriptors)
+{
+	NEED_DIRECT();
+	RUN_DIRECT(socket_rows, NULL);
+	RUN_DIRECT(socket_rows, WITHOUT);
+}
+
+TEST(ops_table, waits_on_direct_descriptors)
+{
+	NEED_DIRECT();
+	RUN_DIRECT(wait_rows, NULL);
+	RUN_DIRECT(wait_rows, WITHOUT);
 }
 
 TEST(ops_table, futexes_have_no_fallback)

@@ -262,6 +262,63 @@ static int visit_world(void *arg)
 	return rc;
 }
 
+/* The @which-th descriptor that may be direct, or NULL. */
+static int *descriptor(struct world *w, unsigned which)
+{
+	int *const all[] = {
+		&w->dirfd,	&w->file,	   &w->empty[0],      &w->empty[1],  &w->filled[0],
+		&w->filled[1],	&w->broken,	   &w->pair[0],	      &w->pair[1],   &w->ready[0],
+		&w->ready[1],	&w->tcp[0],	   &w->tcp[1],	      &w->udp[1],    &w->idle_udp,
+		&w->listener,	&w->idle_listener, &w->full_listener, &w->fresh,     &w->bound,
+		&w->spare,	&w->epoll,	   &w->idle_epoll,    &w->child_pidfd,
+	};
+
+	_Static_assert(sizeof all / sizeof *all == sizeof w->normal / sizeof *w->normal, "each");
+	return which < sizeof all / sizeof *all ? all[which] : NULL;
+}
+
+static int ask_for_direct(void *arg)
+{
+	int fd = coil_direct_fd(0);
+
+	(void)arg;
+	return fd < 0 ? fd : coil_close(fd);
+}
+
+bool world_has_direct(void)
+{
+	struct coil_sim_options simulation = {.size = sizeof simulation, .seed = 1};
+	int rc = world_is_simulated() ? coil_sim_run(&simulation, ask_for_direct, NULL)
+				      : coil_run(ask_for_direct, NULL);
+
+	return rc == 0;
+}
+
+void world_go_direct(struct world *w)
+{
+	int *fd;
+
+	for (unsigned i = 0; (fd = descriptor(w, i)) != NULL; i++) {
+		w->normal[i] = *fd;
+		*fd = coil_direct_fd(*fd);
+		EXPECT(coil_fd_is_direct(*fd));
+	}
+}
+
+void world_come_back(struct world *w)
+{
+	struct coil_stats stats = {.size = sizeof stats};
+	int *fd;
+
+	for (unsigned i = 0; (fd = descriptor(w, i)) != NULL; i++) {
+		EXPECT_EQ(coil_close(*fd), 0);
+		*fd = w->normal[i];
+	}
+	coil_stats(&stats);
+	EXPECT_EQ(stats.direct, 0);
+}
+
+
 int world_run(const char *mask, bool child_stays, int (*entry)(void *world))
 {
 	struct coil_options options = {.size = sizeof options, .kernel_mask = mask};

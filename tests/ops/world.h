@@ -67,6 +67,7 @@ struct world {
 	struct msghdr out; /* "hello" to udp_address */
 	struct msghdr in;
 	char *page;
+	int normal[24]; /* world_go_direct's */
 };
 
 /* COIL_TEST_SIM=1. */
@@ -75,6 +76,21 @@ bool world_is_simulated(void);
 	do {                                                                                       \
 		if (world_is_simulated())                                                          \
 			SKIP("the kernel's own");                                                  \
+	} while (0)
+
+/*
+ * Inside of a loop: all descriptors become direct ones, but for those that epoll would have to
+ * know; and what they were.
+ */
+void world_go_direct(struct world *world);
+void world_come_back(struct world *world);
+
+/* Has this kernel, or what a mask leaves of it, direct ones? */
+bool world_has_direct(void);
+#define NEED_DIRECT()                                                                              \
+	do {                                                                                       \
+		if (!world_has_direct())                                                           \
+			SKIP("there are no direct descriptors");                                   \
 	} while (0)
 
 /* Plain calls of the kernel that the calling loop is on. */
