@@ -5,7 +5,10 @@
  * system call of the program's own knows them. They are ints like any other, from COIL_DIRECT on,
  * and good for every call of Coil's on the loop that they belong to, coil_close among them; calls
  * that the kernel has for normal descriptors only are given one for as long as they run. What has
- * to be normal: descriptors inside of structs, that is those that epoll watches and pidfds.
+ * to be normal are descriptors that others keep: those that epoll watches, and those that travel in
+ * messages.
+ *
+ * Streams need no asking: one that lasts makes itself a direct descriptor beside its normal one.
  *
  * A loop has direct ones where the kernel has all that they need (6.8) and options.direct_max is
  * not used up; otherwise what would be one is a normal descriptor, and works as well.

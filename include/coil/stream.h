@@ -332,7 +332,8 @@ void coil_stream_close(struct coil_stream *stream);
  * coil_stream_fd - the descriptor below a stream
  * @stream: open
  *
- * For options, addresses and flags; closing it is the stream's business. Does not suspend.
+ * A normal one, whatever the stream's operations use: for options, addresses and flags; closing it
+ * is the stream's business. Does not suspend.
  * Return: the descriptor, the stream's; -EOPNOTSUPP if there is none.
  * Since 0.1.
  */
@@ -343,7 +344,9 @@ int coil_stream_fd(const struct coil_stream *stream);
  * @ret_stream: the stream; untouched on failure
  * @fd:         a connected stream socket; the stream's from now on; on failure the caller's
  *
- * Does not suspend. Return: 0; -EBADF; -ENOTSOCK; -EPROTOTYPE if it is no SOCK_STREAM; -ENOMEM.
+ * Of a direct descriptor (coil/direct.h) the stream keeps a normal one, too: coil_stream_fd. Does
+ * not suspend. Return: 0; -EBADF; -ENOTSOCK; -EPROTOTYPE if it is no SOCK_STREAM; -EMFILE or
+ * -ENFILE if the normal one cannot be had; -ENOMEM.
  * Since 0.1.
  */
 int coil_stream_from_fd(struct coil_stream **ret_stream, int fd);

@@ -154,7 +154,9 @@ int coil_seqpacket_connect(struct coil_udp **ret_udp, const char *path,
  * @ret_udp: the socket; untouched on failure
  * @fd:      of type SOCK_DGRAM or SOCK_SEQPACKET; the socket's from now on; on failure the caller's
  *
- * Does not suspend. Return: 0; -EBADF; -ENOTSOCK; -EPROTOTYPE if it is of another type; -ENOMEM.
+ * Of a direct descriptor (coil/direct.h) a normal one is kept in its place. Does not suspend.
+ * Return: 0; -EBADF; -ENOTSOCK; -EPROTOTYPE if it is of another type; -EMFILE or -ENFILE if the
+ * normal one cannot be had; -ENOMEM.
  * Since 0.1.
  */
 int coil_udp_from_fd(struct coil_udp **ret_udp, int fd);

@@ -9,6 +9,7 @@
 #include "net/listener.h"
 
 #include "coil/scope.h"
+#include "loop/files.h"
 #include "loop/observe.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
@@ -18,6 +19,8 @@
 
 /* Of one vectored send: UIO_MAXIOV. */
 #define PIECES_MAX 1024u
+/* What a direct descriptor costs is back after about 10. */
+#define SENDS_BEFORE_DIRECT 16u
 
 static struct socket_stream *socket_of(struct coil_stream *stream)
 {
@@ -42,7 +45,7 @@ static int socket_read(struct coil_stream *stream, void *buf, size_t len)
 	struct coil_op op;
 	int rc;
 
-	op_prep_recv(&op, socket->fd, buf, len, 0);
+	op_prep_recv(&op, socket->io_fd, buf, len, 0);
 	if (socket->is_drained)
 		op_sqe(&op)->ioprio |= IORING_RECVSEND_POLL_FIRST;
 	socket->reading = &op;
@@ -53,6 +56,25 @@ static int socket_read(struct coil_stream *stream, void *buf, size_t len)
 	else if (rc == 0)
 		socket->is_drained = false;
 	return rc;
+}
+
+/*
+ * A connection that lasts gets a place in the ring's table beside its descriptor, which stays for
+ * all calls that operations are not: the kernel then needs no look-up for each operation. The place
+ * costs a system call, so that short connections go without; where none is free it stays as it is.
+ */
+static rarely void go_direct(struct socket_stream *socket)
+{
+	int fd = files_register(socket->stream.loop, socket->fd);
+
+	if (fd >= 0)
+		socket->io_fd = fd;
+}
+
+static inline void count_send(struct socket_stream *socket)
+{
+	if (unlikely(socket->sends_left > 0 && --socket->sends_left == 0))
+		go_direct(socket);
 }
 
 /*
@@ -68,7 +90,8 @@ static int socket_write(struct coil_stream *stream, const void *buf, size_t len)
 	int rc;
 
 	for (;;) {
-		op_prep_send(&op, socket->fd, (const char *)buf + sent, len - sent,
+		count_send(socket);
+		op_prep_send(&op, socket->io_fd, (const char *)buf + sent, len - sent,
 			     MSG_WAITALL | MSG_NOSIGNAL);
 		socket->writing = &op;
 		rc = op_await(&op);
@@ -96,7 +119,8 @@ static int send_pieces(struct coil_stream *stream, const struct iovec *iov, size
 	struct coil_op op;
 	int rc;
 
-	op_prep_sendmsg(&op, socket->fd, &message, MSG_WAITALL | MSG_NOSIGNAL);
+	count_send(socket);
+	op_prep_sendmsg(&op, socket->io_fd, &message, MSG_WAITALL | MSG_NOSIGNAL);
 	socket->writing = &op;
 	rc = op_await(&op);
 	socket->writing = NULL;
@@ -161,6 +185,8 @@ static void socket_close(struct coil_stream *stream)
 
 	check(!socket->reading && !socket->writing);
 	loop_note_close(stream->loop, socket->fd);
+	if (socket->io_fd != socket->fd)
+		files_close(stream->loop, socket->io_fd);
 	stream->loop->driver->ops->calls->close(socket->fd);
 	if (socket->listener)
 		listener_forget(socket->listener, socket);
@@ -190,6 +216,7 @@ struct socket_stream *socket_stream_new(struct coil_loop *loop)
 		return NULL;
 	stream_init(&socket->stream, &socket_ops, loop);
 	socket->fd = -1;
+	socket->io_fd = -1;
 	list_init(&socket->siblings);
 	return socket;
 }
@@ -202,26 +229,44 @@ void socket_stream_free(struct socket_stream *socket)
 struct coil_stream *socket_stream_begin(struct socket_stream *socket, int fd)
 {
 	socket->fd = fd;
+	socket->io_fd = fd;
+	socket->sends_left = SENDS_BEFORE_DIRECT;
 	return &socket->stream;
 }
 
+static int check_type(struct coil_loop *loop, int fd)
+{
+	int type = 0;
+	socklen_t bytes = sizeof type;
+	int rc = loop->driver->ops->calls->getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes);
+
+	if (rc < 0)
+		return rc;
+	return type == SOCK_STREAM ? 0 : -EPROTOTYPE;
+}
+
+/* A direct descriptor becomes the stream's beside a normal one. */
 int coil_stream_from_fd(struct coil_stream **ret_stream, int fd)
 {
 	struct coil_loop *loop = loop_required(__func__);
-	struct socket_stream *socket;
-	int type = 0;
-	socklen_t bytes = sizeof type;
-	int rc;
+	int normal = ring_fd_is_direct(fd) ? files_install(loop, fd) : fd;
+	struct socket_stream *socket = NULL;
+	int rc = ring_fd_is_direct(fd) && normal < 0 ? normal : check_type(loop, normal);
 
-	rc = loop->driver->ops->calls->getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes);
-	if (rc < 0)
+	if (rc == 0) {
+		socket = socket_stream_new(loop);
+		rc = socket ? 0 : -ENOMEM;
+	}
+	if (rc < 0) {
+		if (normal >= 0 && normal != fd)
+			loop->driver->ops->calls->close(normal);
 		return rc;
-	if (type != SOCK_STREAM)
-		return -EPROTOTYPE;
-	socket = socket_stream_new(loop);
-	if (!socket)
-		return -ENOMEM;
-	*ret_stream = socket_stream_begin(socket, fd);
+	}
+	*ret_stream = socket_stream_begin(socket, normal);
+	if (normal != fd) {
+		socket->io_fd = fd;
+		socket->sends_left = 0;
+	}
 	return 0;
 }
 

@@ -11,6 +11,8 @@ struct coil_op;
 struct socket_stream {
 	struct coil_stream stream;
 	int fd;
+	int io_fd;			/* what operations name: fd, or a direct one for it */
+	uint32_t sends_left;		/* until a direct one is tried; 0: it was */
 	bool is_drained;		/* the last read took all that was there */
 	struct coil_op *reading;	/* in the frame of who reads */
 	struct coil_op *writing;

@@ -5,6 +5,7 @@
 #include "net/rights.h"
 #include "net/udp.h"
 
+#include "loop/files.h"
 #include "loop/observe.h"
 #include "loop/prep_net.h"
 #include "task/await.h"
@@ -202,9 +203,9 @@ int coil_udp_open(struct coil_udp **ret_udp, const char *host, int port,
 	return rc;
 }
 
-int coil_udp_from_fd(struct coil_udp **ret_udp, int fd)
+/* @fd is a normal one. */
+static int take_socket(struct coil_udp **ret_udp, struct coil_loop *loop, int fd)
 {
-	struct coil_loop *loop = loop_required(__func__);
 	const struct driver_calls *calls = loop->driver->ops->calls;
 	struct coil_udp *udp;
 	int type = 0;
@@ -225,6 +226,19 @@ int coil_udp_from_fd(struct coil_udp **ret_udp, int fd)
 	udp->type = type;
 	*ret_udp = udp;
 	return 0;
+}
+
+/* Of a direct descriptor a normal one is kept in its place. */
+int coil_udp_from_fd(struct coil_udp **ret_udp, int fd)
+{
+	struct coil_loop *loop = loop_required(__func__);
+	int normal = ring_fd_is_direct(fd) ? files_install(loop, fd) : fd;
+	int rc = ring_fd_is_direct(fd) && normal < 0 ? normal
+						     : take_socket(ret_udp, loop, normal);
+
+	if (normal >= 0 && normal != fd)
+		files_close(loop, rc < 0 ? normal : fd);
+	return rc;
 }
 
 /* -- Unix ----------------------------------------------------------------------------------------

@@ -126,3 +126,28 @@ void rig_need_localhost(void)
 	else
 		SKIP("this machine does not know localhost");
 }
+
+unsigned rig_count_direct(void)
+{
+	struct coil_stats stats = {.size = sizeof stats};
+
+	coil_stats(&stats);
+	return (unsigned)stats.direct;
+}
+
+static int ask_for_direct(void *arg)
+{
+	int fd = coil_socket(AF_INET, SOCK_STREAM | COIL_DIRECT, 0);
+
+	*(bool *)arg = coil_fd_is_direct(fd);
+	return coil_close(fd);
+}
+
+void rig_need_direct(void)
+{
+	bool has = false;
+
+	ASSERT_EQ(rig_run(ask_for_direct, &has), 0);
+	if (!has)
+		SKIP("there are no direct descriptors");
+}

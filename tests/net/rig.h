@@ -37,6 +37,10 @@ int rig_run(int (*entry)(void *arg), void *arg);
 
 #define RUN(entry) ASSERT_EQ(rig_run(entry, NULL), 0)
 
+/* Direct descriptors that are open; and a test that needs some is skipped where none can be. */
+unsigned rig_count_direct(void);
+void rig_need_direct(void);
+
 /* Under the first @seeds seeds, with short reads and odd orders; not in debug mode, whose own hooks
  * the simulation's audit does not know. */
 void rig_run_odd(unsigned seeds, int (*entry)(void *arg));

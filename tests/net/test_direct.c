@@ -15,31 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static unsigned count_direct(void)
-{
-	struct coil_stats stats = {.size = sizeof stats};
-
-	coil_stats(&stats);
-	return (unsigned)stats.direct;
-}
-
-static int ask(void *arg)
-{
-	int fd = coil_socket(AF_INET, SOCK_STREAM | COIL_DIRECT, 0);
-
-	*(bool *)arg = coil_fd_is_direct(fd);
-	return coil_close(fd);
-}
-
-static void need_direct(void)
-{
-	bool has = false;
-
-	ASSERT_EQ(rig_run(ask, &has), 0);
-	if (!has)
-		SKIP("there are no direct descriptors");
-}
-
 /* A listening socket, and where it listens. */
 static int listen_there(struct sockaddr_in *ret_address)
 {
@@ -97,20 +72,20 @@ static int opening(void *arg)
 
 	(void)arg;
 	EXPECT(coil_fd_is_direct(listener) && coil_fd_is_direct(a) && coil_fd_is_direct(b));
-	EXPECT_EQ(count_direct(), 3);
+	EXPECT_EQ(rig_count_direct(), 3);
 	exchange(a, b);
 	exchange(b, a);
 	close_both(a, b);
 	EXPECT_EQ(coil_close(listener), 0);
 	EXPECT_EQ(coil_close(listener), -EBADF);
 	EXPECT_EQ(coil_close(COIL_DIRECT + 5000), -EBADF);
-	EXPECT_EQ(count_direct(), 0);
+	EXPECT_EQ(rig_count_direct(), 0);
 	return 0;
 }
 
 TEST(direct, sockets_are_opened_and_accepted)
 {
-	need_direct();
+	rig_need_direct();
 	RUN(opening);
 }
 
@@ -127,16 +102,16 @@ static int open_file(void *arg)
 	EXPECT_EQ(coil_pread(file, text, 3, 0), 3);
 	EXPECT_STR_EQ(text, "abc");
 	EXPECT_EQ(coil_openat(dir, "no such file", O_RDONLY | COIL_DIRECT, 0), -ENOENT);
-	EXPECT_EQ(count_direct(), 2);
+	EXPECT_EQ(rig_count_direct(), 2);
 	EXPECT_EQ(coil_unlinkat(dir, "tmp/coil-direct", 0), 0);
 	close_both(dir, file);
-	EXPECT_EQ(count_direct(), 0);
+	EXPECT_EQ(rig_count_direct(), 0);
 	return 0;
 }
 
 TEST(direct, files_are_opened_below_directories)
 {
-	need_direct();
+	rig_need_direct();
 	if (rig_is_simulated())
 		SKIP("there is no /tmp");
 	RUN(open_file);
@@ -160,13 +135,13 @@ static int started_again(void *arg)
 	EXPECT_EQ(coil_op_await(&op), fds[1]);
 	for (int i = 0; i < 3; i++)
 		EXPECT_EQ(coil_close(fds[i]), 0);
-	EXPECT_EQ(count_direct(), 0);
+	EXPECT_EQ(rig_count_direct(), 0);
 	return 0;
 }
 
 TEST(direct, an_operation_opens_once_each_time)
 {
-	need_direct();
+	rig_need_direct();
 	RUN(started_again);
 }
 
@@ -185,14 +160,14 @@ static int in_a_chain(void *arg)
 	steps[0] = coil_op_nop();
 	steps[1] = coil_op_close(direct);
 	EXPECT_EQ(coil_chain(steps, 2, 0), 0);
-	EXPECT_EQ(count_direct(), 0);
+	EXPECT_EQ(rig_count_direct(), 0);
 	close_both(first, second);
 	return 0;
 }
 
 TEST(direct, a_chain_opens_normally_and_closes_both)
 {
-	need_direct();
+	rig_need_direct();
 	RUN(in_a_chain);
 }
 
@@ -207,28 +182,28 @@ static int losers(void *arg)
 
 	(void)arg;
 	/* One that pends is cancelled: its place is free again. */
-	EXPECT_EQ(count_direct(), 1);
+	EXPECT_EQ(rig_count_direct(), 1);
 	coil_op_start(&accept);
-	EXPECT_EQ(count_direct(), 2);
+	EXPECT_EQ(rig_count_direct(), 2);
 	EXPECT_EQ(coil_op_cancel(&accept), 0);
 	EXPECT_EQ(coil_op_await(&accept), -ECANCELED);
-	EXPECT_EQ(count_direct(), 1);
+	EXPECT_EQ(rig_count_direct(), 1);
 	/* One that loses a race with what it opened: closed. */
 	client = connect_there(&address);
 	coil_op_start(&accept);
 	coil_op_start(&socket);
 	coil_sleep(1 * COIL_MSEC);
 	EXPECT_EQ(coil_race(both, 2), 0);
-	EXPECT_EQ(count_direct(), 3);
+	EXPECT_EQ(rig_count_direct(), 3);
 	close_both(coil_future_result(&accept.future), client);
 	EXPECT_EQ(coil_close(listener), 0);
-	EXPECT_EQ(count_direct(), 0);
+	EXPECT_EQ(rig_count_direct(), 0);
 	return 0;
 }
 
 TEST(direct, what_nobody_takes_is_closed)
 {
-	need_direct();
+	rig_need_direct();
 	RUN(losers);
 }
 
@@ -247,7 +222,7 @@ static int installed(void *arg)
 	EXPECT_EQ(fcntl(normal, F_GETFD), FD_CLOEXEC);
 	EXPECT_EQ(fcntl(twin, F_GETFD), FD_CLOEXEC);
 	EXPECT(coil_fd_is_direct(again) && again != direct);
-	EXPECT_EQ(count_direct(), 2);
+	EXPECT_EQ(rig_count_direct(), 2);
 	EXPECT_EQ(coil_install_fd(-1), -EBADF);
 	EXPECT_EQ(coil_install_fd(COIL_DIRECT + 99), -EBADF);
 	EXPECT_EQ(coil_direct_fd(-1), -EBADF);
@@ -266,13 +241,13 @@ static int installed(void *arg)
 	EXPECT_EQ(coil_setsockopt(direct, SOL_SOCKET, SO_REUSEADDR, &(int){1}, 4), 0);
 	close_both(direct, again);
 	EXPECT_EQ(coil_close(normal), 0);
-	EXPECT_EQ(count_direct(), 0);
+	EXPECT_EQ(rig_count_direct(), 0);
 	return 0;
 }
 
 TEST(direct, normal_ones_are_made_of_them)
 {
-	need_direct();
+	rig_need_direct();
 	RUN_REAL(installed);
 }
 
@@ -306,7 +281,7 @@ static int in_the_midst(void *arg)
 
 TEST(direct, installing_disturbs_nobody)
 {
-	need_direct();
+	rig_need_direct();
 	RUN(in_the_midst);
 	rig_run_odd(40, in_the_midst);
 }
@@ -337,13 +312,13 @@ static int closed_early(void *arg)
 	EXPECT_EQ(byte, 'x');
 	close_both(a, next);
 	EXPECT_EQ(coil_close(listener), 0);
-	EXPECT_EQ(count_direct(), 0);
+	EXPECT_EQ(rig_count_direct(), 0);
 	return 0;
 }
 
 TEST(direct, who_waits_keeps_the_file)
 {
-	need_direct();
+	rig_need_direct();
 	RUN(closed_early);
 }
 
@@ -359,13 +334,13 @@ static int twice_at_once(void *arg)
 	first = coil_op_await(&closes[0]);
 	second = coil_op_await(&closes[1]);
 	EXPECT_EQ(first + second, -EBADF);
-	EXPECT_EQ(count_direct(), 0);
+	EXPECT_EQ(rig_count_direct(), 0);
 	return 0;
 }
 
 TEST(direct, two_closes_free_one_slot)
 {
-	need_direct();
+	rig_need_direct();
 	RUN(twice_at_once);
 	rig_run_odd(40, twice_at_once);
 }
@@ -399,7 +374,7 @@ static int inherited_by_nobody(void *arg)
 
 TEST(direct, no_child_inherits_them)
 {
-	need_direct();
+	rig_need_direct();
 	RUN_REAL(inherited_by_nobody);
 }
 
@@ -416,7 +391,7 @@ TEST(direct, the_loop_closes_what_is_left)
 {
 	int fds[2];
 
-	need_direct();
+	rig_need_direct();
 	if (rig_is_simulated())
 		SKIP("the kernel's own");
 	ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
@@ -450,19 +425,23 @@ static int full(void *arg)
 	EXPECT_EQ(more, client);
 	close_both(b, more);
 	EXPECT_EQ(coil_close(listener), 0);
-	EXPECT_EQ(count_direct(), 0);
+	EXPECT_EQ(rig_count_direct(), 0);
 	return 0;
 }
 
-TEST(direct, a_full_table_loses_no_connection)
+static int run_with_two(int (*entry)(void *arg))
 {
 	static const struct coil_options run = {.size = sizeof run, .direct_max = 2};
 	struct coil_sim_options sim = {.size = sizeof sim, .seed = 1, .run = &run};
 
-	need_direct();
-	ASSERT_EQ(rig_is_simulated() ? coil_sim_run(&sim, full, NULL)
-				     : coil_run_with(&run, full, NULL),
-		  0);
+	return rig_is_simulated() ? coil_sim_run(&sim, entry, NULL)
+				  : coil_run_with(&run, entry, NULL);
+}
+
+TEST(direct, a_full_table_loses_no_connection)
+{
+	rig_need_direct();
+	ASSERT_EQ(run_with_two(full), 0);
 }
 
 static int limited(void *arg)
@@ -486,7 +465,7 @@ static int limited(void *arg)
 
 TEST(direct, there_are_no_more_than_files_may_be)
 {
-	need_direct();
+	rig_need_direct();
 	RUN_REAL(limited);
 }
 
