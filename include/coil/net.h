@@ -31,6 +31,23 @@ struct coil_listen_options {
 	int backlog;    /* connections that wait for an accept; default 4096; see listen(2) */
 	unsigned flags; /* enum coil_listen_flags */
 	unsigned mode;  /* permissions of a unix socket's file, 1..0777; default: by umask(2) */
+	/*
+	 * Accepted streams that may be open at once; beyond that accepts wait for one to be closed,
+	 * and connections in the backlog; default: any number.
+	 */
+	unsigned connections_max;
+};
+
+/* What a listener has done, and does. */
+struct coil_listener_stats {
+	size_t size;          /* set by the caller: sizeof(struct coil_listener_stats) */
+	uint64_t accepted;    /* connections */
+	uint64_t passed_over; /* that broke before they were accepted */
+	uint64_t shortages;   /* times that descriptors or memory had run out: EMFILE, ... */
+	uint64_t limited;     /* accepts that found connections_max open */
+	uint64_t open;        /* state: accepted streams */
+	uint64_t accepting;   /* state: tasks in coil_accept */
+	uint64_t pausing;     /* state: of these, the ones that wait for descriptors or memory */
 };
 
 /**
@@ -75,9 +92,10 @@ int coil_listen_unix(struct coil_listener **ret_listener, const char *path,
  *
  * Suspends until there is one. When descriptors or memory have run out (EMFILE, ENFILE, ENOBUFS,
  * ENOMEM) the connection stays in the backlog and the call goes on by itself: as soon as a stream
- * of this listener is closed, or after a pause of 100 ms that grows to 1 s. Connections that broke
- * before they were accepted are passed over. Cancel: at once; a connection that came first is the
- * result.
+ * of this listener is closed, or after a pause of 100 ms that grows to 1 s. While
+ * options.connections_max of its streams are open it waits for one to be closed. Connections that
+ * broke before they were accepted are passed over. Cancel: at once; a connection that came first is
+ * the result.
  * Return: 0; -EPIPE if another task closed the listener meanwhile; the reason of a cancelled scope;
  * -EPERM, ... as accept(2).
  * Since 0.1. Kernel 5.5. See accept(2).
@@ -101,6 +119,17 @@ int coil_listener_port(const struct coil_listener *listener);
  * Since 0.1.
  */
 int coil_listener_fd(const struct coil_listener *listener);
+
+/**
+ * coil_listener_stats - read the counters of a listener
+ * @listener:  open
+ * @ret_stats: its size is set; filled up to it
+ *
+ * Does not suspend. Return: 0; -EINVAL if size is 0.
+ * Since 0.1.
+ */
+int coil_listener_stats(const struct coil_listener *listener,
+			struct coil_listener_stats *ret_stats);
 
 /**
  * coil_listener_close - stop listening, and free the listener

@@ -32,12 +32,18 @@
 #define PAUSE_FIRST_NS (100 * COIL_MSEC)
 #define PAUSE_MAX_NS (1 * COIL_SEC)
 
+enum acceptor_state {
+	ACCEPTS,
+	PAUSES,		/* for want of descriptors or memory */
+	IS_LIMITED,	/* as many streams as may be are open */
+};
+
 /* A task in coil_accept; in its frame. */
 struct acceptor {
 	struct coil_list link;
 	struct coil_op op;
-	struct coil_timer pause;
-	bool is_pausing;
+	struct coil_timer pause;	/* not in ACCEPTS */
+	enum acceptor_state state;
 };
 
 struct coil_listener {
@@ -47,6 +53,9 @@ struct coil_listener {
 	struct coil_future *closer;
 	int fd;
 	uint32_t check_word;
+	uint32_t connections_max;	/* 0: any number */
+	uint32_t places_taken;		/* streams, and accepts under way */
+	struct coil_listener_stats stats; /* what is counted */
 	char *path;			/* of the file to remove; NULL: none */
 	size_t path_bytes;
 };
@@ -235,7 +244,10 @@ int coil_listen_tcp(struct coil_listener **ret_listener, const char *host, int p
 		fd = open_named(loop, host, port, &chosen);
 	if (fd < 0)
 		return fd;
-	return listener_new(loop, fd, NULL, ret_listener);
+	rc = listener_new(loop, fd, NULL, ret_listener);
+	if (rc == 0)
+		(*ret_listener)->connections_max = chosen.connections_max;
+	return rc;
 }
 
 /* Does nobody answer there? 0: nobody. */
@@ -303,7 +315,10 @@ int coil_listen_unix(struct coil_listener **ret_listener, const char *path,
 	}
 	if (fd < 0)
 		return fd;
-	return listener_new(loop, fd, path[0] == '@' ? NULL : path, ret_listener);
+	rc = listener_new(loop, fd, path[0] == '@' ? NULL : path, ret_listener);
+	if (rc == 0)
+		(*ret_listener)->connections_max = chosen.connections_max;
+	return rc;
 }
 
 /* -- Accept --------------------------------------------------------------------------------------
@@ -321,26 +336,88 @@ static bool is_passed_over(int rc)
 	       rc == -ENONET || rc == -EHOSTUNREACH || rc == -ENETUNREACH;
 }
 
-/* 0 when it is worth another try. */
-static int pause_accept(struct acceptor *acceptor, int64_t *pause_ns)
+/* Until @deadline, or until somebody wakes it. 0 when it is worth another try. */
+static int stand_back(struct acceptor *acceptor, enum acceptor_state state, int64_t deadline)
 {
-	int rc = coil_timer_start(&acceptor->pause, clock_add(coil_now(), *pause_ns));
+	int rc = coil_timer_start(&acceptor->pause, deadline);
 
 	if (rc < 0)
 		return rc;
-	*pause_ns = *pause_ns < PAUSE_MAX_NS / 2 ? *pause_ns * 2 : PAUSE_MAX_NS;
-	acceptor->is_pausing = true;
+	acceptor->state = state;
 	rc = future_await(&acceptor->pause.future);
-	acceptor->is_pausing = false;
-	/* A descriptor was freed: the timer was taken back, and nobody was cancelled. */
+	acceptor->state = ACCEPTS;
+	/* A stream was closed: the timer was taken back, and nobody was cancelled. */
 	return rc == -ECANCELED && !coil_cancelling() ? 0 : rc;
+}
+
+static int pause_accept(struct coil_listener *listener, struct acceptor *acceptor,
+			int64_t *pause_ns)
+{
+	int64_t deadline = clock_add(coil_now(), *pause_ns);
+
+	listener->stats.shortages++;
+	*pause_ns = *pause_ns < PAUSE_MAX_NS / 2 ? *pause_ns * 2 : PAUSE_MAX_NS;
+	return stand_back(acceptor, PAUSES, deadline);
+}
+
+static bool is_full(const struct coil_listener *listener)
+{
+	return listener->connections_max > 0 &&
+	       listener->places_taken >= listener->connections_max;
+}
+
+/* 0: a place is the caller's. */
+static int take_place(struct coil_listener *listener, struct acceptor *acceptor)
+{
+	int rc = 0;
+
+	if (unlikely(is_full(listener)))
+		listener->stats.limited++;
+	while (unlikely(is_full(listener)) && rc == 0)
+		rc = listener->closer ? -EPIPE : stand_back(acceptor, IS_LIMITED, COIL_FOREVER);
+	listener->places_taken += rc == 0;
+	return rc;
+}
+
+static void wake_acceptor(struct acceptor *acceptor)
+{
+	if (acceptor->state != ACCEPTS && future_is_pending(&acceptor->pause.future))
+		coil_timer_cancel(&acceptor->pause);
+}
+
+/* Only who waits for it: those without descriptors would wake each other in turns. */
+static void give_place(struct coil_listener *listener)
+{
+	struct coil_list *link;
+
+	check(listener->places_taken > 0);
+	listener->places_taken--;
+	list_for_each(link, &listener->acceptors) {
+		struct acceptor *acceptor = list_entry(link, struct acceptor, link);
+
+		if (acceptor->state == IS_LIMITED)
+			wake_acceptor(acceptor);
+	}
 }
 
 /* A descriptor, or why there is none. */
 static int accept_one(struct coil_listener *listener, struct acceptor *acceptor)
 {
+	int rc = take_place(listener, acceptor);
+
+	if (rc < 0)
+		return rc;
 	op_prep_accept4(&acceptor->op, listener->fd, NULL, NULL, SOCK_CLOEXEC);
-	return op_await(&acceptor->op);
+	rc = op_await(&acceptor->op);
+	if (rc < 0)
+		give_place(listener);
+	return rc;
+}
+
+static int pass_over(struct coil_listener *listener)
+{
+	listener->stats.passed_over++;
+	return 0;
 }
 
 static int accept_patiently(struct coil_listener *listener, struct acceptor *acceptor,
@@ -356,9 +433,9 @@ static int accept_patiently(struct coil_listener *listener, struct acceptor *acc
 		if (rc >= 0 || listener->closer)
 			return rc;
 		if (is_shortage(rc))
-			rc = pause_accept(acceptor, &pause_ns);
+			rc = pause_accept(listener, acceptor, &pause_ns);
 		else if (is_passed_over(rc))
-			rc = 0;
+			rc = pass_over(listener);
 		if (rc < 0 || listener->closer)
 			return rc;
 	}
@@ -368,6 +445,7 @@ static void adopt(struct coil_listener *listener, struct socket_stream *socket)
 {
 	socket->listener = listener;
 	list_push_back(&listener->streams, &socket->siblings);
+	listener->stats.accepted++;
 }
 
 /* Somebody closes the listener: a connection that came at this moment goes with it. */
@@ -389,7 +467,7 @@ int coil_accept(struct coil_listener *listener, struct coil_stream **ret_stream)
 	listener_check_use(listener);
 	if (listener->closer)
 		return -EPIPE;
-	acceptor.is_pausing = false;
+	acceptor.state = ACCEPTS;
 	acceptor.op.state = OP_IDLE;
 	list_init(&acceptor.link);
 	list_push_back(&listener->acceptors, &acceptor.link);
@@ -405,17 +483,13 @@ int coil_accept(struct coil_listener *listener, struct coil_stream **ret_stream)
 	return listener->closer ? leave_closing(listener, rc) : rc;
 }
 
-static void wake_acceptor(struct acceptor *acceptor)
-{
-	if (acceptor->is_pausing && future_is_pending(&acceptor->pause.future))
-		coil_timer_cancel(&acceptor->pause);
-}
-
 void listener_forget(struct coil_listener *listener, struct socket_stream *socket)
 {
 	struct coil_list *link;
 
 	list_remove(&socket->siblings);
+	check(listener->places_taken > 0);
+	listener->places_taken--;
 	list_for_each(link, &listener->acceptors)
 		wake_acceptor(list_entry(link, struct acceptor, link));
 }
@@ -443,6 +517,36 @@ int coil_listener_port(const struct coil_listener *listener)
 		return rc;
 	rc = address_port(&storage);
 	return rc < 0 ? -EOPNOTSUPP : rc;
+}
+
+static unsigned count(const struct coil_list *list)
+{
+	struct coil_list *link;
+	unsigned n = 0;
+
+	list_for_each(link, list)
+		n++;
+	return n;
+}
+
+int coil_listener_stats(const struct coil_listener *listener,
+			struct coil_listener_stats *ret_stats)
+{
+	struct coil_listener_stats stats;
+	struct coil_list *link;
+	size_t size = ret_stats->size;
+
+	listener_check_use(listener);
+	if (size == 0)
+		return -EINVAL;
+	stats = listener->stats;
+	stats.open = count(&listener->streams);
+	stats.accepting = count(&listener->acceptors);
+	list_for_each(link, &listener->acceptors)
+		stats.pausing += list_entry(link, struct acceptor, link)->state == PAUSES;
+	memcpy(ret_stats, &stats, size < sizeof stats ? size : sizeof stats);
+	ret_stats->size = size;
+	return 0;
 }
 
 static const struct coil_future_ops closer_ops = { .kind = "listener's last acceptor" };

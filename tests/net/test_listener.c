@@ -280,6 +280,14 @@ TEST(listener, accepts_end_by_cancel_deadline_and_close)
 	RUN(accept_ends);
 }
 
+static struct coil_listener_stats counters(const struct coil_listener *listener)
+{
+	struct coil_listener_stats stats = {.size = sizeof stats};
+
+	EXPECT_EQ(coil_listener_stats(listener, &stats), 0);
+	return stats;
+}
+
 /* Opens descriptors until there are no more; the highest one, which is given back, is returned. */
 static int use_up_fds(void)
 {
@@ -328,6 +336,8 @@ static int emfile(void *arg)
 	coil_stats(&before);
 	coil_sleep(150 * COIL_MSEC);
 	coil_stats(&after);
+	EXPECT_EQ(counters(s.listener).pausing, 1);
+	EXPECT_GE(counters(s.listener).shortages, 2);
 	/* It does not spin. */
 	EXPECT_LT(after.turns - before.turns, 30);
 	/* A stream of the listener is closed: at once. */
@@ -500,4 +510,90 @@ static int many_at_once(void *arg)
 TEST(listener, thousands_of_connections_at_once)
 {
 	RUN_REAL(many_at_once);
+}
+
+/* -- Limits and counters ----------------------------------------------------------------------- */
+
+static int limited(void *arg)
+{
+	struct coil_listen_options options = {.size = sizeof options, .connections_max = 2};
+	struct coil_listener_stats none = {.size = 0};
+	struct coil_stream *clients[4], *streams[2];
+	struct coil_listener *listener;
+	struct coil_task *first, *second;
+	struct coil_stats before = {.size = sizeof before}, after = {.size = sizeof after};
+
+	(void)arg;
+	EXPECT_EQ(coil_listen_tcp(&listener, "127.0.0.1", 0, &options), 0);
+	EXPECT_EQ(coil_listener_stats(listener, &none), -EINVAL);
+	for (int i = 0; i < 4; i++)
+		EXPECT_EQ(coil_connect_tcp(&clients[i], "127.0.0.1", rig_port(listener), NULL), 0);
+	for (int i = 0; i < 2; i++)
+		EXPECT_EQ(coil_accept(listener, &streams[i]), 0);
+	EXPECT_EQ(counters(listener).open, 2);
+	/* The others stay in the backlog; a deadline ends the waiting, and nobody spins. */
+	EXPECT_EQ(coil_timeout(5 * COIL_MSEC, accept_one, listener), -ETIME);
+	first = coil_spawn(accept_one, listener);
+	second = coil_spawn(accept_one, listener);
+	coil_stats(&before);
+	coil_sleep(20 * COIL_MSEC);
+	coil_stats(&after);
+	EXPECT_LT(after.turns - before.turns, 30);
+	EXPECT_EQ(counters(listener).accepting, 2);
+	EXPECT_EQ(counters(listener).pausing, 0);
+	EXPECT_EQ(counters(listener).accepted, 2);
+	EXPECT_EQ(counters(listener).limited, 3);
+	/* One goes, and the two who wait follow each other in its place. */
+	coil_stream_close(streams[0]);
+	EXPECT_EQ(coil_join(first), 0);
+	EXPECT_EQ(coil_join(second), 0);
+	EXPECT_EQ(counters(listener).accepted, 4);
+	EXPECT_EQ(counters(listener).open, 1);
+	coil_stream_close(streams[1]);
+	for (int i = 0; i < 4; i++)
+		coil_stream_close(clients[i]);
+	coil_listener_close(listener);
+	return 0;
+}
+
+TEST(listener, takes_no_more_than_it_may)
+{
+	RUN(limited);
+	rig_run_odd(20, limited);
+}
+
+/* The place of an accept that is cancelled, or finds the listener closed, is not lost. */
+static int limited_ends(void *arg)
+{
+	struct coil_listen_options options = {.size = sizeof options, .connections_max = 1};
+	struct coil_listener *listener;
+	struct coil_task *first, *second;
+	struct coil_stream *client, *stream;
+
+	(void)arg;
+	EXPECT_EQ(coil_listen_tcp(&listener, "127.0.0.1", 0, &options), 0);
+	first = coil_spawn(accept_one, listener);
+	coil_sleep(COIL_MSEC);
+	second = coil_spawn(accept_one, listener);
+	coil_sleep(COIL_MSEC);
+	coil_cancel(first);
+	EXPECT_EQ(coil_join(first), -ECANCELED);
+	EXPECT_EQ(coil_connect_tcp(&client, "127.0.0.1", rig_port(listener), NULL), 0);
+	EXPECT_EQ(coil_join(second), 0);
+	coil_stream_close(client);
+	EXPECT_EQ(coil_connect_tcp(&client, "127.0.0.1", rig_port(listener), NULL), 0);
+	EXPECT_EQ(coil_accept(listener, &stream), 0);
+	first = coil_spawn(accept_one, listener);
+	coil_sleep(COIL_MSEC);
+	coil_listener_close(listener);
+	EXPECT_EQ(coil_join(first), -EPIPE);
+	coil_stream_close(stream);
+	coil_stream_close(client);
+	return 0;
+}
+
+TEST(listener, a_place_is_given_back)
+{
+	RUN(limited_ends);
+	rig_run_odd(20, limited_ends);
 }
