@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Listeners: sockets on which connections arrive. An accept that finds no descriptor left waits and
- * goes on; the connection stays in the kernel's backlog meanwhile. The memory of a stream is there
- * before its connection is asked for, so that none is taken and then lost.
- */
+/* Listeners: sockets on which connections arrive. accept.c takes those. */
 #include "net/listener.h"
 
 #include "net/address.h"
@@ -26,47 +22,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LISTENER_CHECK_WORD 0x115e7e3du
-#define LISTENER_CHECK_FREED 0xdeadc0deu
 #define BACKLOG_DEFAULT 4096
-#define PAUSE_FIRST_NS (100 * COIL_MSEC)
-#define PAUSE_MAX_NS (1 * COIL_SEC)
-
-enum acceptor_state {
-	ACCEPTS,
-	PAUSES,		/* for want of descriptors or memory */
-	IS_LIMITED,	/* as many streams as may be are open */
-};
-
-/* A task in coil_accept; in its frame. */
-struct acceptor {
-	struct coil_list link;
-	struct coil_op op;
-	struct coil_timer pause;	/* not in ACCEPTS */
-	enum acceptor_state state;
-};
-
-struct coil_listener {
-	struct coil_loop *loop;
-	struct coil_list acceptors;
-	struct coil_list streams;	/* accepted, and still open */
-	struct coil_future *closer;
-	int fd;
-	uint32_t check_word;
-	uint32_t connections_max;	/* 0: any number */
-	uint32_t places_taken;		/* streams, and accepts under way */
-	struct coil_listener_stats stats; /* what is counted */
-	char *path;			/* of the file to remove; NULL: none */
-	size_t path_bytes;
-};
-
-static void listener_check_use(const struct coil_listener *listener)
-{
-	check_use(listener->check_word == LISTENER_CHECK_WORD,
-		  "this is no open listener: was it closed before?");
-	check_use(listener->loop == loop_current,
-		  "this listener belongs to the loop of another thread");
-}
 
 /* -- Listen --------------------------------------------------------------------------------------
  */
@@ -321,179 +277,6 @@ int coil_listen_unix(struct coil_listener **ret_listener, const char *path,
 	return rc;
 }
 
-/* -- Accept --------------------------------------------------------------------------------------
- */
-
-static bool is_shortage(int rc)
-{
-	return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
-}
-
-/* The connection was broken before it was taken: accept(2), "Error handling". */
-static bool is_passed_over(int rc)
-{
-	return rc == -ECONNABORTED || rc == -EPROTO || rc == -ENETDOWN || rc == -EHOSTDOWN ||
-	       rc == -ENONET || rc == -EHOSTUNREACH || rc == -ENETUNREACH;
-}
-
-/* Until @deadline, or until somebody wakes it. 0 when it is worth another try. */
-static int stand_back(struct acceptor *acceptor, enum acceptor_state state, int64_t deadline)
-{
-	int rc = coil_timer_start(&acceptor->pause, deadline);
-
-	if (rc < 0)
-		return rc;
-	acceptor->state = state;
-	rc = future_await(&acceptor->pause.future);
-	acceptor->state = ACCEPTS;
-	/* A stream was closed: the timer was taken back, and nobody was cancelled. */
-	return rc == -ECANCELED && !coil_cancelling() ? 0 : rc;
-}
-
-static int pause_accept(struct coil_listener *listener, struct acceptor *acceptor,
-			int64_t *pause_ns)
-{
-	int64_t deadline = clock_add(coil_now(), *pause_ns);
-
-	listener->stats.shortages++;
-	*pause_ns = *pause_ns < PAUSE_MAX_NS / 2 ? *pause_ns * 2 : PAUSE_MAX_NS;
-	return stand_back(acceptor, PAUSES, deadline);
-}
-
-static bool is_full(const struct coil_listener *listener)
-{
-	return listener->connections_max > 0 &&
-	       listener->places_taken >= listener->connections_max;
-}
-
-/* 0: a place is the caller's. */
-static int take_place(struct coil_listener *listener, struct acceptor *acceptor)
-{
-	int rc = 0;
-
-	if (unlikely(is_full(listener)))
-		listener->stats.limited++;
-	while (unlikely(is_full(listener)) && rc == 0)
-		rc = listener->closer ? -EPIPE : stand_back(acceptor, IS_LIMITED, COIL_FOREVER);
-	listener->places_taken += rc == 0;
-	return rc;
-}
-
-static void wake_acceptor(struct acceptor *acceptor)
-{
-	if (acceptor->state != ACCEPTS && future_is_pending(&acceptor->pause.future))
-		coil_timer_cancel(&acceptor->pause);
-}
-
-/* Only who waits for it: those without descriptors would wake each other in turns. */
-static void give_place(struct coil_listener *listener)
-{
-	struct coil_list *link;
-
-	check(listener->places_taken > 0);
-	listener->places_taken--;
-	list_for_each(link, &listener->acceptors) {
-		struct acceptor *acceptor = list_entry(link, struct acceptor, link);
-
-		if (acceptor->state == IS_LIMITED)
-			wake_acceptor(acceptor);
-	}
-}
-
-/* A descriptor, or why there is none. */
-static int accept_one(struct coil_listener *listener, struct acceptor *acceptor)
-{
-	int rc = take_place(listener, acceptor);
-
-	if (rc < 0)
-		return rc;
-	op_prep_accept4(&acceptor->op, listener->fd, NULL, NULL, SOCK_CLOEXEC);
-	rc = op_await(&acceptor->op);
-	if (rc < 0)
-		give_place(listener);
-	return rc;
-}
-
-static int pass_over(struct coil_listener *listener)
-{
-	listener->stats.passed_over++;
-	return 0;
-}
-
-static int accept_patiently(struct coil_listener *listener, struct acceptor *acceptor,
-			    struct socket_stream **ret_socket)
-{
-	int64_t pause_ns = PAUSE_FIRST_NS;
-	int rc;
-
-	for (;;) {
-		if (!*ret_socket)
-			*ret_socket = socket_stream_new(listener->loop);
-		rc = *ret_socket ? accept_one(listener, acceptor) : -ENOMEM;
-		if (rc >= 0 || listener->closer)
-			return rc;
-		if (is_shortage(rc))
-			rc = pause_accept(listener, acceptor, &pause_ns);
-		else if (is_passed_over(rc))
-			rc = pass_over(listener);
-		if (rc < 0 || listener->closer)
-			return rc;
-	}
-}
-
-static void adopt(struct coil_listener *listener, struct socket_stream *socket)
-{
-	socket->listener = listener;
-	list_push_back(&listener->streams, &socket->siblings);
-	listener->stats.accepted++;
-}
-
-/* Somebody closes the listener: a connection that came at this moment goes with it. */
-static int leave_closing(struct coil_listener *listener, int rc)
-{
-	if (rc >= 0)
-		listener->loop->driver->ops->calls->close(rc);
-	if (list_is_empty(&listener->acceptors))
-		future_resolve(listener->closer, 0);
-	return rc < 0 && rc == coil_cancelling() ? rc : -EPIPE;
-}
-
-int coil_accept(struct coil_listener *listener, struct coil_stream **ret_stream)
-{
-	struct socket_stream *socket = NULL;
-	struct acceptor acceptor;
-	int rc;
-
-	listener_check_use(listener);
-	if (listener->closer)
-		return -EPIPE;
-	acceptor.state = ACCEPTS;
-	acceptor.op.state = OP_IDLE;
-	list_init(&acceptor.link);
-	list_push_back(&listener->acceptors, &acceptor.link);
-	rc = accept_patiently(listener, &acceptor, &socket);
-	list_remove(&acceptor.link);
-	if (likely(rc >= 0 && !listener->closer)) {
-		adopt(listener, socket);
-		*ret_stream = socket_stream_begin(socket, rc);
-		return 0;
-	}
-	if (socket)
-		socket_stream_free(socket);
-	return listener->closer ? leave_closing(listener, rc) : rc;
-}
-
-void listener_forget(struct coil_listener *listener, struct socket_stream *socket)
-{
-	struct coil_list *link;
-
-	list_remove(&socket->siblings);
-	check(listener->places_taken > 0);
-	listener->places_taken--;
-	list_for_each(link, &listener->acceptors)
-		wake_acceptor(list_entry(link, struct acceptor, link));
-}
-
 /* -- The rest ------------------------------------------------------------------------------------
  */
 
@@ -562,7 +345,7 @@ static void drive_out(struct coil_listener *listener)
 	list_for_each(link, &listener->acceptors) {
 		struct acceptor *acceptor = list_entry(link, struct acceptor, link);
 
-		wake_acceptor(acceptor);
+		listener_wake(acceptor);
 		if (op_is_started(&acceptor->op))
 			op_cancel(listener->loop, &acceptor->op);
 	}
@@ -588,6 +371,7 @@ void coil_listener_close(struct coil_listener *listener)
 	check_use(!listener->closer, "another task closes this listener already");
 	if (!list_is_empty(&listener->acceptors))
 		drive_out(listener);
+	listener_end_shot(listener);
 	abandon_streams(listener);
 	calls = listener->loop->driver->ops->calls;
 	alloc = listener->loop->alloc;

@@ -40,6 +40,7 @@ enum driver_feature {
 	DRIVER_GUARD_INSTALL = 1u << 8,     /* 6.13: guard pages without mappings of their own */
 	DRIVER_IOWQ_LIMITS = 1u << 9,       /* 5.15: the bounds of the kernel's worker pools */
 	DRIVER_MIN_WAIT = 1u << 10,         /* 6.12: to wait for several CQEs, but not for long */
+	DRIVER_MULTISHOT_ACCEPT = 1u << 12, /* 6.9: all connections by one accept */
 	DRIVER_DIRECT = 1u << 11,           /* 6.8: files in a table of the ring's own */
 };
 

@@ -36,6 +36,8 @@ static const struct offer_feature features[] = {
 	 "bounds of the kernel's worker threads", "the kernel's own bounds"},
 	{DRIVER_MIN_WAIT, OFFER_VERSION(6, 12), "min_wait",
 	 "one enter for a chain, not one for each step", "each completion ends the wait"},
+	{DRIVER_MULTISHOT_ACCEPT, OFFER_VERSION(6, 9), "multishot_accept",
+	 "one accept for all connections", "an accept for each connection"},
 	{DRIVER_DIRECT, OFFER_VERSION(6, 8), "direct",
 	 "direct descriptors: files without a look-up in the process's table",
 	 "normal descriptors"},

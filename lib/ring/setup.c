@@ -237,6 +237,9 @@ static unsigned register_extras(struct setup_ring *ring, const struct driver_opt
 		features |= DRIVER_NO_IOWAIT;
 	if ((allowed & DRIVER_MIN_WAIT) && (uring->features & IORING_FEAT_MIN_TIMEOUT))
 		features |= DRIVER_MIN_WAIT;
+	/* 5.19; until 6.8 it told of descriptors that were none when the CQ was full. */
+	if ((allowed & DRIVER_MULTISHOT_ACCEPT) && (ring->opcodes >> IORING_OP_FTRUNCATE & 1))
+		features |= DRIVER_MULTISHOT_ACCEPT;
 	/* A file that could not be had by other calls would be no full one. */
 	if ((allowed & DRIVER_DIRECT) && (ring->opcodes >> IORING_OP_FIXED_FD_INSTALL & 1))
 		features |= DRIVER_DIRECT;

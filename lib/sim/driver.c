@@ -24,7 +24,8 @@
 #define FEATURES                                                                                   \
 	(DRIVER_NO_SQARRAY | DRIVER_DEFER_TASKRUN | DRIVER_TASKRUN_FLAG | DRIVER_SINGLE_ISSUER |   \
 	 DRIVER_SUBMIT_ALL | DRIVER_REGISTERED_RING | DRIVER_NO_IOWAIT | DRIVER_GUARD_INSTALL |    \
-	 DRIVER_IOWQ_LIMITS | DRIVER_MIN_WAIT | DRIVER_DIRECT)
+	 DRIVER_IOWQ_LIMITS | DRIVER_MIN_WAIT | DRIVER_MULTISHOT_ACCEPT | \
+	 DRIVER_DIRECT)
 
 /* -- The clock, randomness, wakes ----------------------------------------------------------------
  */

@@ -151,3 +151,21 @@ void rig_need_direct(void)
 	if (!has)
 		SKIP("there are no direct descriptors");
 }
+
+int rig_accept_one(void *listener)
+{
+	struct coil_stream *stream;
+	int rc = coil_accept(listener, &stream);
+
+	if (rc == 0)
+		coil_stream_close(stream);
+	return rc;
+}
+
+struct coil_listener_stats rig_counters(const struct coil_listener *listener)
+{
+	struct coil_listener_stats stats = {.size = sizeof stats};
+
+	EXPECT_EQ(coil_listener_stats(listener, &stats), 0);
+	return stats;
+}

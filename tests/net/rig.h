@@ -37,6 +37,10 @@ int rig_run(int (*entry)(void *arg), void *arg);
 
 #define RUN(entry) ASSERT_EQ(rig_run(entry, NULL), 0)
 
+/* A task that takes one connection of a listener and closes it. */
+int rig_accept_one(void *listener);
+struct coil_listener_stats rig_counters(const struct coil_listener *listener);
+
 /* Direct descriptors that are open; and a test that needs some is skipped where none can be. */
 unsigned rig_count_direct(void);
 void rig_need_direct(void);
