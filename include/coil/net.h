@@ -90,9 +90,11 @@ int coil_listen_unix(struct coil_listener **ret_listener, const char *path,
  * @listener:   open; several tasks may accept at once
  * @ret_stream: the connection; untouched on failure
  *
- * Suspends until there is one. When descriptors or memory have run out (EMFILE, ENFILE, ENOBUFS,
- * ENOMEM) the connection stays in the backlog and the call goes on by itself: as soon as a stream
- * of this listener is closed, or after a pause of 100 ms that grows to 1 s. While
+ * Suspends until there is one. Connections that come while nobody asks are taken ahead, some dozens
+ * or as many as come at a time, and kept for later calls: what a cancelled call might have got,
+ * too, unless options.connections_max is set. When descriptors or memory have run out (EMFILE,
+ * ENFILE, ENOBUFS, ENOMEM) the connection stays in the backlog and the call goes on by itself: as
+ * soon as a stream of this listener is closed, or after a pause of 100 ms that grows to 1 s. While
  * options.connections_max of its streams are open it waits for one to be closed. Connections that
  * broke before they were accepted are passed over. Cancel: at once; a connection that came first is
  * the result.
@@ -135,9 +137,10 @@ int coil_listener_stats(const struct coil_listener *listener,
  * coil_listener_close - stop listening, and free the listener
  * @listener: open; NULL does nothing; stale after the call
  *
- * Accepted streams live on. Connections in the backlog are refused by the kernel. A unix socket's
- * file is removed. Works in a cancelled scope. Other tasks' accepts end with -EPIPE; only if there
- * are some this suspends, until they have left.
+ * Accepted streams live on. Connections in the backlog, and those that came and nobody took, are
+ * closed. A unix socket's file is removed. Works in a cancelled scope. Other tasks' accepts end
+ * with -EPIPE. Suspends, if there ever was an accept, until these and the kernel have let go of it:
+ * then the port is free.
  * Since 0.1.
  */
 void coil_listener_close(struct coil_listener *listener);
