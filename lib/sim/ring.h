@@ -49,6 +49,7 @@ struct sim_ring {
 	unsigned memory_count;
 	struct sim_file **table;	/* registered files; NULL: no table yet */
 	unsigned table_slots;
+	unsigned table_hint;		/* where the search for a free slot begins */
 	struct coil_list maps;		/* of stacks: what an abandoned engine leaves */
 	bool has_signal;		/* a handler ran: the wait ends with -EINTR */
 	void *owner;			/* the watcher's */

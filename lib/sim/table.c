@@ -28,16 +28,21 @@ static void clear(struct sim_ring *ring, unsigned slot)
 	struct sim_file *file = ring->table[slot];
 
 	ring->table[slot] = NULL;
-	if (file)
-		sim_file_give_up(file);
+	if (!file)
+		return;
+	ring->table_hint = slot;
+	sim_file_give_up(file);
 }
 
 static void put(struct sim_ring *ring, unsigned slot, struct sim_file *file)
 {
+	unsigned hint = ring->table[slot] ? ring->table_hint : slot + 1;
+
 	file->descriptors++;
 	sim_file_hold(file);
 	clear(ring, slot);
 	ring->table[slot] = file;
+	ring->table_hint = hint;
 }
 
 int sim_table_set(struct driver *driver, unsigned slot, int fd)
@@ -56,6 +61,7 @@ int sim_table_set(struct driver *driver, unsigned slot, int fd)
 	}
 	if (!file || sim_ring_at(file))
 		return -EBADF;
+	clear(ring, slot);
 	put(ring, slot, file);
 	return 0;
 }
@@ -94,9 +100,12 @@ void sim_table_begin_open(struct sim_request *request)
 
 static int free_slot(const struct sim_ring *ring)
 {
-	for (unsigned slot = 0; slot < ring->table_slots; slot++)
+	for (unsigned i = 0; i < ring->table_slots; i++) {
+		unsigned slot = (ring->table_hint + i) % ring->table_slots;
+
 		if (!ring->table[slot])
 			return (int)slot;
+	}
 	return -ENFILE;
 }
 
