@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "loop/backlog.h"
+#include "loop/buffers.h"
 #include "loop/embed.h"
 #include "loop/fallback.h"
 #include "loop/files.h"
@@ -317,6 +318,8 @@ void loop_deinit(struct coil_loop *loop, bool abandon)
 {
 	check(loop_current == loop);
 	loop_current = NULL;
+	if (!abandon)
+		buffers_close(loop);
 	loop->driver->ops->close(loop->driver, abandon);
 	if (abandon)
 		return;

@@ -27,6 +27,7 @@
 #include "future/future.h"
 #include "ring/ring.h"
 
+struct buffers;
 struct coil_op;
 struct loop_observer;
 
@@ -101,6 +102,7 @@ struct coil_loop {
 	int64_t embed_timespec[2];
 	struct files files;
 	struct driver *driver;
+	struct buffers *buffers[2];	/* by class; NULL: nobody has asked. loop/buffers.h */
 	uint64_t opcodes_plain;		/* a bit for each operation that op_start may just push */
 	const struct coil_alloc *alloc;	/* &counting, below */
 	struct coil_alloc counting;

@@ -40,8 +40,10 @@ enum driver_feature {
 	DRIVER_GUARD_INSTALL = 1u << 8,     /* 6.13: guard pages without mappings of their own */
 	DRIVER_IOWQ_LIMITS = 1u << 9,       /* 5.15: the bounds of the kernel's worker pools */
 	DRIVER_MIN_WAIT = 1u << 10,         /* 6.12: to wait for several CQEs, but not for long */
-	DRIVER_MULTISHOT_ACCEPT = 1u << 12, /* 6.9: all connections by one accept */
 	DRIVER_DIRECT = 1u << 11,           /* 6.8: files in a table of the ring's own */
+	DRIVER_MULTISHOT_ACCEPT = 1u << 12, /* 6.9: all connections by one accept */
+	DRIVER_BUFFER_RINGS = 1u << 13,     /* 5.19: a receive chooses its buffer late */
+	DRIVER_RECV_MULTISHOT = 1u << 14,   /* 6.0: one receive for many messages */
 };
 
 /*
@@ -142,6 +144,14 @@ struct driver_ops {
 	 */
 	int (*table_open)(struct driver *driver, unsigned slots);
 	int (*table_set)(struct driver *driver, unsigned slot, int fd);
+	/*
+	 * A group of buffers that the kernel takes from a ring in memory: @entries (a power of two,
+	 * at most 32768) of struct io_uring_buf, at a page's begin. 0 or a negative errno. The
+	 * memory is the kernel's until it is unregistered, or the driver closed.
+	 */
+	int (*register_buffers)(struct driver *driver, void *ring, unsigned entries,
+				unsigned group);
+	void (*unregister_buffers)(struct driver *driver, unsigned group);
 	/*
 	 * Nothing may be owed, or the memory that the kernel may still write is leaked on purpose:
 	 * @abandon.

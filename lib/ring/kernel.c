@@ -349,6 +349,27 @@ static void kernel_close(struct driver *driver, bool abandon)
 	alloc_free(&alloc_libc, kernel, sizeof *kernel);
 }
 
+static int kernel_register_buffers(struct driver *driver, void *ring, unsigned entries,
+				   unsigned group)
+{
+	struct io_uring_buf_reg registration = {
+		.ring_addr = (uintptr_t)ring,
+		.ring_entries = entries,
+		.bgid = (uint16_t)group,
+	};
+
+	if (!(driver->features & DRIVER_BUFFER_RINGS))
+		return -EOPNOTSUPP;
+	return io_uring_register_buf_ring(&kernel_of(driver)->ring.uring, &registration, 0);
+}
+
+static void kernel_unregister_buffers(struct driver *driver, unsigned group)
+{
+	int rc = io_uring_unregister_buf_ring(&kernel_of(driver)->ring.uring, (int)group);
+
+	check(rc == 0);
+}
+
 static const struct driver_ops kernel_ops = {
 	.enter = kernel_enter,
 	.now = kernel_now,
@@ -366,6 +387,8 @@ static const struct driver_ops kernel_ops = {
 	.poll_fd = kernel_poll_fd,
 	.poll_clear = kernel_poll_clear,
 	.poll_wake = kernel_poll_wake,
+	.register_buffers = kernel_register_buffers,
+	.unregister_buffers = kernel_unregister_buffers,
 	.close = kernel_close,
 	.calls = &calls_kernel,
 };

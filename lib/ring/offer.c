@@ -41,6 +41,10 @@ static const struct offer_feature features[] = {
 	{DRIVER_DIRECT, OFFER_VERSION(6, 8), "direct",
 	 "direct descriptors: files without a look-up in the process's table",
 	 "normal descriptors"},
+	{DRIVER_BUFFER_RINGS, OFFER_VERSION(5, 19), "buffer_rings",
+	 "who waits for data holds no buffer", "a buffer waits with each receive"},
+	{DRIVER_RECV_MULTISHOT, OFFER_VERSION(6, 0), "recv_multishot",
+	 "one receive for many small messages", "a receive for each message"},
 };
 
 static const struct offer_setup_bit required_bits[] = {

@@ -219,6 +219,23 @@ static int examine(struct setup_ring *ring, uint64_t absent)
 	return require_opcodes(ring->opcodes);
 }
 
+/*
+ * No group has that number, which only a kernel that knows of groups can say. Multishot receives
+ * have no bit of their own; they came with zero-copy sends.
+ */
+static unsigned receive_features(struct setup_ring *ring, unsigned allowed)
+{
+	unsigned features = 0;
+
+	if (!(allowed & DRIVER_BUFFER_RINGS) ||
+	    io_uring_unregister_buf_ring(&ring->uring, UINT16_MAX) != -ENOENT)
+		return 0;
+	features |= DRIVER_BUFFER_RINGS;
+	if ((allowed & DRIVER_RECV_MULTISHOT) && (ring->opcodes >> IORING_OP_SEND_ZC & 1))
+		features |= DRIVER_RECV_MULTISHOT;
+	return features;
+}
+
 /* What only an open ring can tell: whether these two registrations are taken. */
 static unsigned register_extras(struct setup_ring *ring, const struct driver_options *options,
 				unsigned allowed)
@@ -288,7 +305,8 @@ int setup_ring_open(struct setup_ring *ret_ring, const struct driver_options *op
 		return rc;
 	}
 	ring.absent = absent.features;
-	ring.features |= register_extras(&ring, options, allowed);
+	ring.features |= register_extras(&ring, options, allowed) |
+			 receive_features(&ring, allowed);
 	*ret_ring = ring;
 	return 0;
 }

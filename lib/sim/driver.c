@@ -13,6 +13,7 @@
 #include "ring/memory.h"
 #include "ring/refusal.h"
 #include "sim/baton.h"
+#include "sim/buffers.h"
 #include "sim/file.h"
 #include "sim/pipe.h"
 #include "sim/request.h"
@@ -24,8 +25,8 @@
 #define FEATURES                                                                                   \
 	(DRIVER_NO_SQARRAY | DRIVER_DEFER_TASKRUN | DRIVER_TASKRUN_FLAG | DRIVER_SINGLE_ISSUER |   \
 	 DRIVER_SUBMIT_ALL | DRIVER_REGISTERED_RING | DRIVER_NO_IOWAIT | DRIVER_GUARD_INSTALL |    \
-	 DRIVER_IOWQ_LIMITS | DRIVER_MIN_WAIT | DRIVER_MULTISHOT_ACCEPT | \
-	 DRIVER_DIRECT)
+	 DRIVER_IOWQ_LIMITS | DRIVER_MIN_WAIT | DRIVER_DIRECT | DRIVER_MULTISHOT_ACCEPT |          \
+	 DRIVER_BUFFER_RINGS | DRIVER_RECV_MULTISHOT)
 
 /* -- The clock, randomness, wakes ----------------------------------------------------------------
  */
@@ -247,6 +248,7 @@ static void ring_close(struct driver *driver, bool abandon)
 	check(abandon || list_is_empty(&ring->all));
 	end_requests(ring);
 	sim_table_close(ring);
+	sim_buffers_forget(ring);
 	while (!list_is_empty(&ring->maps))
 		forget_mapping(ring, container_of(ring->maps.next, struct mapping, node));
 	if (holder && holder->ring == ring)
@@ -275,6 +277,8 @@ static const struct driver_ops ring_ops = {
 	.register_memory = ring_register_memory,
 	.table_open = sim_table_open,
 	.table_set = sim_table_set,
+	.register_buffers = sim_buffers_register,
+	.unregister_buffers = sim_buffers_unregister,
 	.close = ring_close,
 	.poll_fd = ring_poll_fd,
 	.poll_clear = ring_poll_clear,
@@ -358,6 +362,7 @@ static void init_lists(struct sim_ring *ring)
 	list_init(&ring->overflown);
 	list_init(&ring->counting);
 	list_init(&ring->maps);
+	list_init(&ring->buffers);
 }
 
 struct sim_ring *sim_ring_open(struct sim *sim, unsigned sq_entries, unsigned cq_entries)

@@ -35,7 +35,7 @@ static bool has_plain_buffer(const struct sim_request *request)
 	case IORING_OP_SEND_ZC:
 		return true;
 	case IORING_OP_RECV:
-		return !(request->sqe.ioprio & IORING_RECV_MULTISHOT);
+		return !(request->sqe.flags & IOSQE_BUFFER_SELECT);
 	default:
 		return false;
 	}

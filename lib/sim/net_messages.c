@@ -8,13 +8,17 @@
  */
 #include "sim/net_ops.h"
 
+#include "sim/buffers.h"
+
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 
 #define SEND_FLAGS IORING_RECVSEND_POLL_FIRST
 #define ZC_FLAGS (IORING_RECVSEND_POLL_FIRST | IORING_SEND_ZC_REPORT_USAGE)
 #define RECV_FLAGS IORING_RECVSEND_POLL_FIRST
+#define RECVS_PER_ATTEMPT 32	/* of a multishot; then others have their turn */
 #define NOTIFY_NS 5000000
 
 static void *pointer(uint64_t word)
@@ -37,7 +41,7 @@ static bool is_msg(const struct sim_request *request)
 
 /* -- Taken ------------------------------------------------------------------------------------- */
 
-/* Bundles and multishot receives need buffers that a ring has been given: there are none. */
+/* There are no bundles, and no multishot recvmsg. */
 static int32_t check_flags(const struct sim_request *request, unsigned known)
 {
 	return request->sqe.ioprio & ~known ? -EINVAL : 0;
@@ -56,10 +60,18 @@ int32_t sim_send_prepare(struct sim_request *request)
 
 int32_t sim_recv_prepare(struct sim_request *request)
 {
+	const struct io_uring_sqe *sqe = &request->sqe;
+	unsigned known = RECV_FLAGS;
+
 	sim_net_args_new(request);
-	if (request->sqe.addr2)
+	if (sqe->addr2)
 		return -EINVAL;
-	return check_flags(request, RECV_FLAGS);
+	if (request->ring->driver.features & DRIVER_RECV_MULTISHOT)
+		known |= IORING_RECV_MULTISHOT;
+	if ((sqe->ioprio & IORING_RECV_MULTISHOT) &&
+	    (!(sqe->flags & IOSQE_BUFFER_SELECT) || (sqe->msg_flags & MSG_WAITALL) || sqe->len))
+		return -EINVAL;
+	return check_flags(request, known);
 }
 
 static int32_t copy_iov(struct sim_request *request, const struct msghdr *user)
@@ -290,6 +302,78 @@ static int32_t receive_on(struct sim_request *request, struct sim_socket *socket
 	return (int32_t)request->done;
 }
 
+/* TCP counts its end as something to be read. */
+static uint32_t nonempty_flag(const struct sim_socket *socket)
+{
+	if (!sim_socket_is_stream(socket))
+		return 0;
+	if (list_is_empty(&socket->queue) && !(sim_socket_is_tcp(socket) && socket->got_end))
+		return 0;
+	return IORING_CQE_F_SOCK_NONEMPTY;
+}
+
+/*
+ * Into a buffer of the group, which is looked for before the data: without one it ends, but not
+ * while it waits, for it looks again only when there is something to be had. @ret_flags: of its
+ * CQE.
+ */
+static int32_t receive_selected(struct sim_request *request, struct sim_socket *socket,
+				uint32_t *ret_flags)
+{
+	unsigned group = request->sqe.buf_group;
+	struct sim_buffer buffer;
+	struct sim_message message;
+	struct iovec one;
+	int32_t rc = sim_buffers_look(request->ring, group, &buffer);
+
+	if (rc < 0)
+		return rc;
+	describe(request, &one, &message);
+	one.iov_base = buffer.data;
+	if (one.iov_len == 0 || one.iov_len > buffer.bytes)
+		one.iov_len = buffer.bytes;
+	message.io.bytes = one.iov_len;
+	rc = (int32_t)sim_socket_receive(socket, &message);
+	if (message.rights)
+		sim_rights_free(socket->net, message.rights);
+	*ret_flags = 0;
+	if (rc <= 0)
+		return rc == -EAGAIN ? not_now(request) : rc;
+	sim_buffers_take(request->ring, group);
+	*ret_flags = IORING_CQE_F_BUFFER | (uint32_t)buffer.id << IORING_CQE_BUFFER_SHIFT;
+	*ret_flags |= nonempty_flag(socket);
+	return rc;
+}
+
+static bool has_something(struct sim_socket *socket)
+{
+	return socket->file.ops->poll(&socket->file) & (POLLIN | POLLRDHUP | POLLERR | POLLHUP);
+}
+
+static int32_t attempt_selected(struct sim_request *request, struct sim_socket *socket)
+{
+	struct sim_net_args *args = request->own;
+	uint32_t flags = 0;
+	int32_t rc;
+
+	if (args->has_begun && !has_something(socket))
+		return SIM_WAIT;
+	args->has_begun = true;
+	for (unsigned i = 0; i < RECVS_PER_ATTEMPT; i++) {
+		rc = receive_selected(request, socket, &flags);
+		if (rc == SIM_WAIT)
+			return rc;
+		if (rc <= 0 || !(request->sqe.ioprio & IORING_RECV_MULTISHOT)) {
+			request->cqe_flags |= flags;
+			return rc;
+		}
+		if (!sim_request_post_more(request, rc, flags) || !has_something(socket))
+			return SIM_WAIT;
+	}
+	sim_file_changed(&socket->file);
+	return SIM_WAIT;
+}
+
 int32_t sim_recv_attempt(struct sim_request *request)
 {
 	struct sim_socket *socket = sim_request_socket(request);
@@ -299,10 +383,11 @@ int32_t sim_recv_attempt(struct sim_request *request)
 
 	if (!socket)
 		return -ENOTSOCK;
+	if (request->sqe.flags & IOSQE_BUFFER_SELECT)
+		return attempt_selected(request, socket);
 	describe(request, &one, &message);
 	rc = receive_on(request, socket, &message);
-	if (rc != SIM_WAIT && rc >= 0 && sim_socket_is_stream(socket) &&
-	    !list_is_empty(&socket->queue))
-		request->cqe_flags |= IORING_CQE_F_SOCK_NONEMPTY;
+	if (rc != SIM_WAIT && rc >= 0)
+		request->cqe_flags |= nonempty_flag(socket);
 	return rc;
 }

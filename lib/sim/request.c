@@ -283,8 +283,8 @@ static int32_t find_file(struct sim_request *request)
 {
 	const struct sim_operation *op = operation(request);
 
-	/* No buffers can be had through the seam. */
-	if (request->sqe.flags & IOSQE_BUFFER_SELECT)
+	/* Buffers can be had by recv alone. */
+	if ((request->sqe.flags & IOSQE_BUFFER_SELECT) && request->sqe.opcode != IORING_OP_RECV)
 		return -ENOBUFS;
 	if (!(op->traits & SIM_TAKES_FD))
 		return 0;

@@ -51,6 +51,7 @@ struct sim_ring {
 	unsigned table_slots;
 	unsigned table_hint;		/* where the search for a free slot begins */
 	struct coil_list maps;		/* of stacks: what an abandoned engine leaves */
+	struct coil_list buffers;	/* groups that were registered: buffers.c */
 	bool has_signal;		/* a handler ran: the wait ends with -EINTR */
 	void *owner;			/* the watcher's */
 };
