@@ -30,6 +30,7 @@ struct server {
 	const char *unix_path;
 	int port;
 	size_t size;
+	int receive;	/* enum coil_receive */
 	struct coil_options run;
 	uint64_t requests;
 	uint64_t bytes;
@@ -64,6 +65,9 @@ static int echo(void *arg)
 	char *buffer = malloc(server.size);
 	int n = buffer ? 1 : -ENOMEM;
 
+	if (server.receive != COIL_RECEIVE_AUTO && n > 0 &&
+	    coil_stream_set_receive(stream, server.receive) < 0)
+		n = 0;
 	while (n > 0) {
 		n = coil_stream_read(stream, buffer, server.size);
 		if (n <= 0)
@@ -145,16 +149,28 @@ static int serve(void *arg)
 	return rc;
 }
 
-enum { KEY_UNIX = 0x100, KEY_SIZE, KEY_SPIN };
+enum { KEY_UNIX = 0x100, KEY_SIZE, KEY_SPIN, KEY_RECEIVE };
 
 static const struct argp_option options[] = {
 	{"host", 'h', "HOST", 0, "address to listen on (127.0.0.1)", 0},
 	{"port", 'p', "PORT", 0, "port; 0 takes a free one (0)", 0},
 	{"unix", KEY_UNIX, "PATH", 0, "listen on a unix socket instead", 0},
 	{"size", KEY_SIZE, "BYTES", 0, "largest single read (64k)", 0},
+	{"receive", KEY_RECEIVE, "auto|oneshot|multishot", 0, "how connections receive (auto)", 0},
 	{"spin", KEY_SPIN, "off|adaptive", 0, "look for work before each sleep (off)", 0},
 	{0},
 };
+
+static int parse_receive(struct argp_state *state, const char *arg)
+{
+	static const char *const names[] = {"auto", "oneshot", "multishot"};
+
+	for (int i = 0; i < 3; i++)
+		if (strcmp(arg, names[i]) == 0)
+			return i;
+	argp_error(state, "'%s' is neither auto, oneshot nor multishot", arg);
+	return COIL_RECEIVE_AUTO;
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -170,6 +186,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_SIZE:
 		server.size = (size_t)tool_count(state, arg, 1, 16 << 20);
+		return 0;
+	case KEY_RECEIVE:
+		server.receive = parse_receive(state, arg);
 		return 0;
 	case KEY_SPIN:
 		if (strcmp(arg, "off") != 0 && strcmp(arg, "adaptive") != 0)

@@ -17,6 +17,7 @@
 #include "loop/files.h"
 #include "loop/inbox.h"
 #include "loop/observe.h"
+#include "loop/receiver.h"
 #include "loop/spin.h"
 #include "loop/timers.h"
 #include "loop/watch.h"
@@ -82,13 +83,18 @@ static unsigned cqes_wanted(const struct coil_loop *loop)
 		       : 1;
 }
 
-/* All that the kernel owes is the read for messages, and nobody is known to send one. */
+/*
+ * All that the kernel owes is the read for messages, and nobody is known to send one; and receives
+ * for which nobody waits.
+ */
 static void tell_if_stuck(struct coil_loop *loop)
 {
 	struct coil_hook *hook = loop->on_stuck;
+	uint64_t owed = ring_owed(&loop->ring);
 
-	if (ring_owed(&loop->ring) != loop->inbox.is_armed || loop->promises_open > 0 ||
-	    loop->operations.first || loop->cancels.first)
+	if (owed > loop->inbox.is_armed + loop->receivers_armed || loop->promises_open > 0 ||
+	    loop->operations.first || loop->cancels.first ||
+	    owed != loop->inbox.is_armed + receivers_unread(loop))
 		return;
 	loop->on_stuck = NULL;
 	hook->fire(hook);
@@ -279,6 +285,7 @@ void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_
 	seed_random(loop);
 	ring_init(&loop->ring, driver);
 	heap_init(&loop->timers, loop->alloc);
+	list_init(&loop->receivers);
 	inbox_init(&loop->inbox);
 	files_init(loop, options);
 	spin_init(&loop->spin, options);
@@ -294,9 +301,11 @@ static bool ask_for_the_end(struct coil_loop *loop)
 {
 	bool is_inbox_asked = inbox_disarm(loop);
 	bool is_timeout_asked = embed_disarm(loop);
+	bool are_receivers_asked = receivers_disarm(loop);
 
 	backlog_drain(loop);
-	return is_inbox_asked && is_timeout_asked && !backlog_wants_enter(loop);
+	return is_inbox_asked && is_timeout_asked && are_receivers_asked &&
+	       !backlog_wants_enter(loop);
 }
 
 int loop_drain(struct coil_loop *loop, int64_t deadline)

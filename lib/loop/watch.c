@@ -98,6 +98,11 @@ void watch_written_slow(const struct io_uring_sqe *sqe, int32_t result)
 	}
 }
 
+void watch_filled_slow(void *address, size_t bytes)
+{
+	written(address, bytes);
+}
+
 void watch_given_slow(const struct io_uring_sqe *sqe)
 {
 	switch (sqe->opcode) {

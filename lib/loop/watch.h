@@ -8,6 +8,7 @@
 #define COIL_LOOP_WATCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/check.h"
@@ -25,6 +26,15 @@ static inline void watch_written(const struct io_uring_sqe *sqe, int32_t result)
 {
 	if (unlikely(watch_is_on))
 		watch_written_slow(sqe, result);
+}
+
+/* The kernel has filled this. */
+void watch_filled_slow(void *address, size_t bytes);
+
+static inline void watch_filled(void *address, size_t bytes)
+{
+	if (unlikely(watch_is_on))
+		watch_filled_slow(address, bytes);
 }
 
 /* @sqe is about to be given to the kernel: are the bytes that it is going to send there? */

@@ -323,7 +323,7 @@ static int check_alive(const struct coil_conn *conn)
 
 	op_prep_recv(&op, coil_stream_fd(conn->stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	rc = op_await(&op);
-	if (rc == -EAGAIN)
+	if (rc == -EAGAIN && coil_stream_buffered(conn->stream) == 0)
 		return 0;
 	return rc < 0 && rc == coil_cancelling() ? rc : -ESTALE;
 }

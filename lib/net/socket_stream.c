@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stream on a socket: each read is one recv, each write one send that the kernel itself carries
- * on until all is sent. The operations lie in the frames of who waits for them.
+ * A stream on a socket: each write is one send that the kernel itself carries on until all is sent.
+ * The operations lie in the frames of who waits for them. Reading is in socket_read.c.
  */
 #include "net/socket_stream.h"
 
@@ -13,6 +13,7 @@
 #include "loop/observe.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
+#include "loop/receiver.h"
 #include "task/await.h"
 
 #include <errno.h>
@@ -33,30 +34,6 @@ static const struct socket_stream *socket_of_const(const struct coil_stream *str
 }
 
 _Static_assert(offsetof(struct socket_stream, stream) == 0, "the stream is the first member");
-
-/*
- * Where the last read took everything there is nothing now, most likely: to wait at once spares the
- * kernel an attempt. Once only, not multishot: the end of the stream is always delivered
- * (bench/README.md, "the lost end").
- */
-static int socket_read(struct coil_stream *stream, void *buf, size_t len)
-{
-	struct socket_stream *socket = socket_of(stream);
-	struct coil_op op;
-	int rc;
-
-	op_prep_recv(&op, socket->io_fd, buf, len, 0);
-	if (socket->is_drained)
-		op_sqe(&op)->ioprio |= IORING_RECVSEND_POLL_FIRST;
-	socket->reading = &op;
-	rc = op_await(&op);
-	socket->reading = NULL;
-	if (likely(rc > 0))
-		socket->is_drained = !(op.cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
-	else if (rc == 0)
-		socket->is_drained = false;
-	return rc;
-}
 
 /*
  * A connection that lasts gets a place in the ring's table beside its descriptor, which stays for
@@ -176,6 +153,8 @@ static void socket_interrupt(struct coil_stream *stream)
 	struct socket_stream *socket = socket_of(stream);
 
 	interrupt_op(stream->loop, socket->reading);
+	if (socket->receiver)
+		receiver_interrupt(socket->receiver);
 	interrupt_op(stream->loop, socket->writing);
 }
 
@@ -184,6 +163,7 @@ static void socket_close(struct coil_stream *stream)
 	struct socket_stream *socket = socket_of(stream);
 
 	check(!socket->reading && !socket->writing);
+	receiver_abandon(socket->receiver);
 	loop_note_close(stream->loop, socket->fd);
 	if (socket->io_fd != socket->fd)
 		files_close(stream->loop, socket->io_fd);
@@ -200,6 +180,7 @@ static int socket_fd(const struct coil_stream *stream)
 
 static const struct stream_ops socket_ops = {
 	.read = socket_read,
+	.received = socket_received,
 	.write = socket_write,
 	.writev = socket_writev,
 	.shutdown = socket_shutdown,

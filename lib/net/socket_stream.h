@@ -14,6 +14,10 @@ struct socket_stream {
 	int io_fd;			/* what operations name: fd, or a direct one for it */
 	uint32_t sends_left;		/* until a direct one is tried; 0: it was */
 	bool is_drained;		/* the last read took all that was there */
+	bool is_multishot;		/* the next read looks there; socket_read.c */
+	uint8_t receive;		/* enum coil_receive */
+	int8_t streak;			/* small reads in a row that drained it */
+	struct receiver *receiver;	/* once it has had one */
 	struct coil_op *reading;	/* in the frame of who reads */
 	struct coil_op *writing;
 	struct coil_list siblings;	/* in its listener's list of streams; alone otherwise */
@@ -24,6 +28,10 @@ static inline struct socket_stream *socket_stream_of(struct coil_stream *stream)
 {
 	return container_of(stream, struct socket_stream, stream);
 }
+
+/* Of its table of operations. */
+int socket_read(struct coil_stream *stream, void *buf, size_t len);
+size_t socket_received(const struct coil_stream *stream);
 
 /* NULL: no memory. The descriptor comes later, so that nothing can fail once it is there. */
 struct socket_stream *socket_stream_new(struct coil_loop *loop);

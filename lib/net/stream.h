@@ -17,6 +17,8 @@
 struct stream_ops {
 	/* At least one byte, or 0 at the end. @len > 0. */
 	int (*read)(struct coil_stream *stream, void *buf, size_t len);
+	/* Bytes that came and that the next reads get without waiting. NULL: none ever. */
+	size_t (*received)(const struct coil_stream *stream);
 	/* All, unless cancelled or interrupted: then the count, or what a wait returned. */
 	int (*write)(struct coil_stream *stream, const void *buf, size_t len);
 	/* The same, of several pieces; @total is their sum, > 0. */

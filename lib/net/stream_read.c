@@ -365,8 +365,11 @@ int coil_stream_set_limit(struct coil_stream *stream, size_t bytes)
 
 size_t coil_stream_buffered(const struct coil_stream *stream)
 {
+	size_t received;
+
 	stream_check_use(stream);
-	return stream->in ? stream->in->count : 0;
+	received = stream->ops->received ? stream->ops->received(stream) : 0;
+	return received + (stream->in ? stream->in->count : 0);
 }
 
 bool coil_stream_at_end(const struct coil_stream *stream)

@@ -326,6 +326,7 @@ static int32_t receive_selected(struct sim_request *request, struct sim_socket *
 	struct iovec one;
 	int32_t rc = sim_buffers_look(request->ring, group, &buffer);
 
+	*ret_flags = 0;
 	if (rc < 0)
 		return rc;
 	describe(request, &one, &message);
@@ -336,7 +337,6 @@ static int32_t receive_selected(struct sim_request *request, struct sim_socket *
 	rc = (int32_t)sim_socket_receive(socket, &message);
 	if (message.rights)
 		sim_rights_free(socket->net, message.rights);
-	*ret_flags = 0;
 	if (rc <= 0)
 		return rc == -EAGAIN ? not_now(request) : rc;
 	sim_buffers_take(request->ring, group);

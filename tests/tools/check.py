@@ -46,7 +46,8 @@ def check_bad_values(verdicts, tools):
                       ["coil-load", "--port", "1", "--connections", "x"],
                       ["coil-load", "--port", "1", "--seconds", "1h"],
                       ["coil-echo", "--port", "65536"], ["coil-echo", "--port", "-1"],
-                      ["coil-echo", "--size", "1q"], ["coil-echo", "--spin", "fast"]):
+                      ["coil-echo", "--size", "1q"], ["coil-echo", "--spin", "fast"],
+                      ["coil-echo", "--receive", "all"]):
         done = call(tools / arguments[0], *arguments[1:])
         verdicts.hold(done.returncode == 2, f"{' '.join(arguments)} exits {done.returncode}")
     for arguments in (["coil-echo", "--host", "203.0.113.1"],

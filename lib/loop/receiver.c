@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* Multishot receives. See receiver.h. */
+#include "loop/receiver.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <string.h>
+
+#include "loop/watch.h"
+
+#define OWED (RECEIVER_ARMED | RECEIVER_CANCEL_OWED)
+
+/* -- The queue -----------------------------------------------------------------------------------
+ */
+
+static inline void append(struct receiver *receiver, uint16_t id, uint32_t bytes)
+{
+	struct buffer_note *notes = receiver->buffers->notes;
+
+	notes[id] = (struct buffer_note){.bytes = bytes, .next = BUFFERS_NONE};
+	if (receiver->first == BUFFERS_NONE)
+		receiver->first = id;
+	else
+		notes[receiver->last].next = id;
+	receiver->last = id;
+	receiver->queued++;
+}
+
+static inline uint16_t pop(struct receiver *receiver)
+{
+	uint16_t id = receiver->first;
+
+	receiver->first = receiver->buffers->notes[id].next;
+	receiver->taken = 0;
+	receiver->queued--;
+	return id;
+}
+
+size_t receiver_copy(struct receiver *receiver, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	check(receiver->first != BUFFERS_NONE);
+	do {
+		uint16_t id = receiver->first;
+		uint32_t left = receiver->buffers->notes[id].bytes - receiver->taken;
+		size_t count = len - done < left ? len - done : left;
+
+		memcpy((char *)buf + done,
+		       (char *)buffers_data(receiver->buffers, id) + receiver->taken, count);
+		done += count;
+		receiver->taken += (uint32_t)count;
+		if (count < left)
+			break;
+		buffers_give(receiver->buffers, pop(receiver));
+	} while (unlikely(receiver->first != BUFFERS_NONE && done < len));
+	return done;
+}
+
+uint16_t receiver_take_buffer(struct receiver *receiver, void **ret_data, size_t *ret_bytes)
+{
+	uint16_t id = receiver->first;
+
+	check(id != BUFFERS_NONE);
+	*ret_data = (char *)buffers_data(receiver->buffers, id) + receiver->taken;
+	*ret_bytes = receiver->buffers->notes[id].bytes - receiver->taken;
+	return pop(receiver);
+}
+
+size_t receiver_bytes(const struct receiver *receiver)
+{
+	size_t bytes = 0;
+
+	for (uint16_t id = receiver->first; id != BUFFERS_NONE;
+	     id = receiver->buffers->notes[id].next)
+		bytes += receiver->buffers->notes[id].bytes;
+	return bytes - receiver->taken;
+}
+
+static void give_back_all(struct receiver *receiver)
+{
+	while (receiver->first != BUFFERS_NONE)
+		buffers_give(receiver->buffers, pop(receiver));
+}
+
+/* -- CQEs ----------------------------------------------------------------------------------------
+ */
+
+static void tell_reader(struct receiver *receiver)
+{
+	struct receiver_wait *reader = receiver->reader;
+
+	if (!reader)
+		return;
+	receiver->reader = NULL;
+	future_resolve(&reader->future, 0);
+}
+
+/* Nothing is owed any more, for now; who was left goes. */
+static rarely void settle(struct receiver *receiver)
+{
+	if (receiver->flags & OWED)
+		return;
+	list_remove(&receiver->link);
+	receiver->flags &= (uint8_t)~RECEIVER_CANCEL_ASKED;
+	if (receiver->flags & RECEIVER_RETRIES)
+		ready_remove(&receiver->loop->ready, &receiver->retry);
+	receiver->flags &= (uint8_t)~RECEIVER_RETRIES;
+	if (receiver->flags & RECEIVER_ABANDONED)
+		alloc_free(receiver->loop->alloc, receiver, sizeof *receiver);
+}
+
+/* The last CQE: what it means, other than that it was the last. */
+static void note_ending(struct receiver *receiver, int32_t result)
+{
+	switch (result) {
+	case -ENOBUFS:
+		receiver->flags |= RECEIVER_STARVED;
+		return;
+	case -EINVAL:
+	case -EOPNOTSUPP:
+		receiver->flags |= RECEIVER_REFUSED;
+		return;
+	default:
+		if (result > 0 || result == -EAGAIN || result_is_cancel(result))
+			return;
+		receiver->ending = result;
+		receiver->flags |= RECEIVER_ENDED;
+	}
+}
+
+static rarely void end(struct receiver *receiver, int32_t result)
+{
+	struct coil_loop *loop = receiver->loop;
+
+	check(receiver->flags & RECEIVER_ARMED);
+	receiver->flags &= (uint8_t)~RECEIVER_ARMED;
+	loop->receivers_armed--;
+	if (!(receiver->flags & RECEIVER_ABANDONED)) {
+		note_ending(receiver, result);
+		tell_reader(receiver);
+	}
+	settle(receiver);
+}
+
+static void receiver_complete(struct coil_completion *completion, int32_t result,
+			      uint32_t cqe_flags)
+{
+	struct receiver *receiver = container_of(completion, struct receiver, completion);
+
+	if (likely(cqe_flags & IORING_CQE_F_BUFFER)) {
+		uint16_t id = buffers_take(receiver->buffers, cqe_flags);
+
+		if (unlikely(result <= 0 || (receiver->flags & RECEIVER_ABANDONED))) {
+			buffers_give(receiver->buffers, id);
+		} else {
+			watch_filled(buffers_data(receiver->buffers, id), (size_t)result);
+			append(receiver, id, (uint32_t)result);
+			receiver->has_more = cqe_flags & IORING_CQE_F_SOCK_NONEMPTY;
+			tell_reader(receiver);
+		}
+	}
+	if (unlikely(!(cqe_flags & IORING_CQE_F_MORE)))
+		end(receiver, result);
+	else if (unlikely(receiver->queued >= RECEIVER_QUEUE_HIGH))
+		receiver_cancel(receiver);
+}
+
+/* -- Arm and cancel ------------------------------------------------------------------------------
+ */
+
+/* Whatever it says: the receive's own CQE decides. */
+static void cancel_complete(struct coil_completion *completion, int32_t result, uint32_t cqe_flags)
+{
+	struct receiver *receiver = container_of(completion, struct receiver, cancel);
+
+	(void)result;
+	(void)cqe_flags;
+	receiver->flags &= (uint8_t)~RECEIVER_CANCEL_OWED;
+	settle(receiver);
+}
+
+/* False: no room. */
+static bool push_cancel(struct receiver *receiver)
+{
+	struct ring *ring = &receiver->loop->ring;
+	struct io_uring_sqe sqe;
+
+	if (ring_room(ring) == 0)
+		return false;
+	memset(&sqe, 0, sizeof sqe);
+	io_uring_prep_cancel64(&sqe, (uintptr_t)&receiver->completion, 0);
+	ring_push(ring, &sqe, &receiver->cancel);
+	receiver->flags |= RECEIVER_CANCEL_OWED;
+	receiver->loop->cancels_pushed++;
+	return true;
+}
+
+/* By now the SQ has been submitted. */
+static void retry(struct coil_hook *hook)
+{
+	struct receiver *receiver = container_of(hook, struct receiver, retry);
+
+	if (push_cancel(receiver))
+		receiver->flags &= (uint8_t)~RECEIVER_RETRIES;
+	else
+		ready_push(&receiver->loop->ready, hook);
+}
+
+void receiver_cancel(struct receiver *receiver)
+{
+	if ((receiver->flags & (RECEIVER_ARMED | RECEIVER_CANCEL_ASKED)) != RECEIVER_ARMED)
+		return;
+	receiver->flags |= RECEIVER_CANCEL_ASKED;
+	if (push_cancel(receiver))
+		return;
+	receiver->flags |= RECEIVER_RETRIES;
+	ready_push(&receiver->loop->ready, &receiver->retry);
+}
+
+struct receiver *receiver_new(struct coil_loop *loop)
+{
+	struct receiver *receiver = alloc_zeroed(loop->alloc, sizeof *receiver);
+
+	if (!receiver)
+		return NULL;
+	receiver->completion.complete = receiver_complete;
+	receiver->cancel.complete = cancel_complete;
+	receiver->retry.fire = retry;
+	receiver->loop = loop;
+	receiver->first = BUFFERS_NONE;
+	list_init(&receiver->link);
+	return receiver;
+}
+
+/*
+ * Never POLL_FIRST: on unix sockets the end that is there already would be lost with it
+ * (bench/README.md).
+ */
+bool receiver_arm(struct receiver *receiver, struct buffers *buffers, struct io_uring_sqe *sqe)
+{
+	struct coil_loop *loop = receiver->loop;
+
+	check(!(receiver->flags & (RECEIVER_ARMED | RECEIVER_ENDED)));
+	if ((receiver->flags & RECEIVER_CANCEL_OWED) || ring_room(&loop->ring) == 0)
+		return false;
+	/* Buffers of another group would be given back to the wrong one. */
+	check(receiver->first == BUFFERS_NONE || receiver->buffers == buffers);
+	sqe->addr = 0;
+	sqe->len = 0;
+	sqe->ioprio = IORING_RECV_MULTISHOT;
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = buffers->group;
+	ring_push(&loop->ring, sqe, &receiver->completion);
+	receiver->buffers = buffers;
+	receiver->flags = RECEIVER_ARMED;
+	receiver->has_more = false;
+	list_push_back(&loop->receivers, &receiver->link);
+	loop->receivers_armed++;
+	return true;
+}
+
+/* -- Waiting -------------------------------------------------------------------------------------
+ */
+
+static void wait_cancel(struct coil_future *future)
+{
+	struct receiver_wait *wait = container_of(future, struct receiver_wait, future);
+
+	wait->receiver->reader = NULL;
+	future_resolve(future, -ECANCELED);
+}
+
+static const struct coil_future_ops wait_ops = {.kind = "receive", .cancel = wait_cancel};
+
+void receiver_wait_begin(struct receiver *receiver, struct receiver_wait *wait)
+{
+	check(!receiver->reader);
+	future_init(&wait->future, &receiver->loop->ready, &wait_ops);
+	wait->receiver = receiver;
+	receiver->reader = wait;
+}
+
+void receiver_interrupt(struct receiver *receiver)
+{
+	if (receiver->reader)
+		wait_cancel(&receiver->reader->future);
+}
+
+/* -- The end -------------------------------------------------------------------------------------
+ */
+
+void receiver_abandon(struct receiver *receiver)
+{
+	if (!receiver)
+		return;
+	check(!receiver->reader);
+	give_back_all(receiver);
+	if (!(receiver->flags & OWED)) {
+		alloc_free(receiver->loop->alloc, receiver, sizeof *receiver);
+		return;
+	}
+	receiver->flags |= RECEIVER_ABANDONED;
+	receiver_cancel(receiver);
+}
+
+bool receivers_disarm(struct coil_loop *loop)
+{
+	struct coil_list *link;
+	bool all = true;
+
+	list_for_each(link, &loop->receivers) {
+		struct receiver *receiver = list_entry(link, struct receiver, link);
+
+		receiver_cancel(receiver);
+		if ((receiver->flags & RECEIVER_RETRIES) && push_cancel(receiver)) {
+			ready_remove(&loop->ready, &receiver->retry);
+			receiver->flags &= (uint8_t)~RECEIVER_RETRIES;
+		}
+		all &= !(receiver->flags & RECEIVER_RETRIES);
+	}
+	return all;
+}
+
+/* Most often the first is enough to see that somebody is read. */
+uint64_t receivers_unread(const struct coil_loop *loop)
+{
+	struct coil_list *link;
+
+	list_for_each(link, &loop->receivers)
+		if (list_entry(link, struct receiver, link)->reader)
+			return 0;
+	return loop->receivers_armed;
+}
