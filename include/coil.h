@@ -28,6 +28,7 @@
 #include "coil/key.h"
 #include "coil/keyed_group.h"
 #include "coil/latest.h"
+#include "coil/lease.h"
 #include "coil/limiter.h"
 #include "coil/local.h"
 #include "coil/loop.h"

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "loop/leases.h"
+
 #define PAGE 4096u
 /* Buffers a page apart would share the same few sets of the caches. */
 #define APART 64u
@@ -97,13 +99,16 @@ void buffers_unwait(struct buffers *buffers, struct buffers_waiter *waiter)
 /* -- Begin and end -------------------------------------------------------------------------------
  */
 
-/* The group, its notes, and the ring, which begins at the first page's begin behind them. */
+/*
+ * The group, what is known of each buffer, and the ring, which begins at the first page's begin
+ * behind them.
+ */
 static struct buffers *buffers_new(struct coil_loop *loop, enum buffers_class class)
 {
 	uint32_t entries = BUFFERS_CHUNKS * classes[class].chunk;
 	size_t ring_bytes = entries * sizeof(struct io_uring_buf);
-	size_t bytes = sizeof(struct buffers) + entries * sizeof(struct buffer_note) + PAGE +
-		       ring_bytes;
+	size_t bytes = sizeof(struct buffers) + PAGE + ring_bytes +
+		       entries * (sizeof(struct buffer_note) + sizeof(struct lease_taker));
 	struct buffers *buffers = alloc_zeroed(loop->alloc, bytes);
 	uintptr_t end;
 
@@ -114,7 +119,8 @@ static struct buffers *buffers_new(struct coil_loop *loop, enum buffers_class cl
 	buffers->chunk = classes[class].chunk;
 	buffers->bytes = classes[class].bytes;
 	buffers->stride = classes[class].bytes + APART;
-	buffers->notes = (struct buffer_note *)(void *)(buffers + 1);
+	buffers->takers = (struct lease_taker *)(void *)(buffers + 1);
+	buffers->notes = (struct buffer_note *)(void *)(buffers->takers + entries);
 	end = (uintptr_t)(buffers->notes + entries);
 	buffers->ring.shared = (struct io_uring_buf_ring *)((end + PAGE - 1) / PAGE * PAGE);
 	buffers->ring.mask = (uint16_t)(entries - 1);

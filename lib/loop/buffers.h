@@ -33,8 +33,10 @@ enum buffers_class { /* as many as loop->buffers has */
 struct buffer_note {
 	uint32_t bytes;
 	uint16_t next;
-	uint16_t reserved;
+	uint16_t is_lent;	/* to the program: loop/leases.h */
 };
+
+struct lease_taker;
 
 struct buffers {
 	struct coil_loop *loop;
@@ -46,6 +48,7 @@ struct buffers {
 	uint32_t made;
 	uint32_t out;
 	struct buffer_note *notes;
+	struct lease_taker *takers;	/* of those that are lent */
 	unsigned char *chunks[BUFFERS_CHUNKS];
 	struct coil_list waiters;	/* struct buffers_waiter */
 	struct coil_hook pump;		/* tells them */

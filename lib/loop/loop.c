@@ -16,6 +16,7 @@
 #include "loop/fallback.h"
 #include "loop/files.h"
 #include "loop/inbox.h"
+#include "loop/leases.h"
 #include "loop/observe.h"
 #include "loop/receiver.h"
 #include "loop/spin.h"
@@ -286,6 +287,7 @@ void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_
 	ring_init(&loop->ring, driver);
 	heap_init(&loop->timers, loop->alloc);
 	list_init(&loop->receivers);
+	list_init(&loop->lease_copies);
 	inbox_init(&loop->inbox);
 	files_init(loop, options);
 	spin_init(&loop->spin, options);
@@ -327,8 +329,10 @@ void loop_deinit(struct coil_loop *loop, bool abandon)
 {
 	check(loop_current == loop);
 	loop_current = NULL;
-	if (!abandon)
+	if (!abandon) {
+		leases_close(loop);
 		buffers_close(loop);
+	}
 	loop->driver->ops->close(loop->driver, abandon);
 	if (abandon)
 		return;

@@ -203,6 +203,11 @@ int socket_read(struct coil_stream *stream, void *buf, size_t len)
 	return read_once(stream, buf, len);
 }
 
+int socket_wait_for_queue(struct coil_stream *stream, bool *ret_is_end)
+{
+	return wait_for_queue(stream, task_required("coil_stream_read_lease"), ret_is_end);
+}
+
 size_t socket_received(const struct coil_stream *stream)
 {
 	const struct receiver *receiver =

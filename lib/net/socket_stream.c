@@ -153,6 +153,8 @@ static void socket_interrupt(struct coil_stream *stream)
 	struct socket_stream *socket = socket_of(stream);
 
 	interrupt_op(stream->loop, socket->reading);
+	if (socket->waiting && future_is_pending(socket->waiting))
+		future_cancel(socket->waiting);
 	if (socket->receiver)
 		receiver_interrupt(socket->receiver);
 	interrupt_op(stream->loop, socket->writing);
@@ -180,6 +182,7 @@ static int socket_fd(const struct coil_stream *stream)
 
 static const struct stream_ops socket_ops = {
 	.read = socket_read,
+	.lease = socket_lease,
 	.received = socket_received,
 	.write = socket_write,
 	.writev = socket_writev,

@@ -20,6 +20,7 @@ struct socket_stream {
 	struct receiver *receiver;	/* once it has had one */
 	struct coil_op *reading;	/* in the frame of who reads */
 	struct coil_op *writing;
+	struct coil_future *waiting;	/* of who reads, for something else than an operation */
 	struct coil_list siblings;	/* in its listener's list of streams; alone otherwise */
 	struct coil_listener *listener; /* told when a descriptor becomes free; NULL: nobody */
 };
@@ -31,7 +32,14 @@ static inline struct socket_stream *socket_stream_of(struct coil_stream *stream)
 
 /* Of its table of operations. */
 int socket_read(struct coil_stream *stream, void *buf, size_t len);
+int socket_lease(struct coil_stream *stream, struct coil_lease *lease);
 size_t socket_received(const struct coil_stream *stream);
+
+/*
+ * Where a multishot receives, or is to: waits until there is something in its queue, 1; or 0: the
+ * read goes by a receive of its own; or what the read returns, the end or an error.
+ */
+int socket_wait_for_queue(struct coil_stream *stream, bool *ret_is_end);
 
 /* NULL: no memory. The descriptor comes later, so that nothing can fail once it is there. */
 struct socket_stream *socket_stream_new(struct coil_loop *loop);

@@ -14,9 +14,14 @@
 #include "coil/stream.h"
 #include "loop/loop.h"
 
+struct buffers;
+struct coil_lease;
+
 struct stream_ops {
 	/* At least one byte, or 0 at the end. @len > 0. */
 	int (*read)(struct coil_stream *stream, void *buf, size_t len);
+	/* As read, into a buffer that is lent. NULL, or -EOPNOTSUPP: by a copy. */
+	int (*lease)(struct coil_stream *stream, struct coil_lease *lease);
 	/* Bytes that came and that the next reads get without waiting. NULL: none ever. */
 	size_t (*received)(const struct coil_stream *stream);
 	/* All, unless cancelled or interrupted: then the count, or what a wait returned. */
@@ -172,6 +177,9 @@ int stream_write_behind(struct coil_stream *stream, const void *buf, size_t len)
 
 /* coil_stream_put of several pieces: all or nothing. */
 int stream_put(struct coil_stream *stream, const struct iovec *iov, size_t count);
+
+/* All of a lease but data and bytes; the buffer is out, and its note says how much it has. */
+void lease_of_buffer(struct coil_lease *lease, struct buffers *buffers, uint16_t id);
 
 /* Nobody is inside any more. */
 void stream_free_out(struct coil_stream *stream);

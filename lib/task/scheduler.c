@@ -8,6 +8,7 @@
 #include "coil/stats.h"
 #include "coro/overflow.h"
 #include "loop/inbox.h"
+#include "loop/leases.h"
 #include "loop/timers.h"
 #include "task/audit.h"
 #include "task/error.h"
@@ -247,8 +248,10 @@ int scheduler_close(struct scheduler *s, int64_t bound_ns)
 	leave_companions(s);
 	if (s->alive > 0 || loop_drain(&s->loop, deadline) < 0)
 		return abandon(s);
-	if (!(s->options.off & COIL_NO_REPORTS))
+	if (!(s->options.off & COIL_NO_REPORTS)) {
 		audit_failures(s);
+		leases_audit(&s->loop);
+	}
 	group_free_ended(s, &s->root);
 	if (scheduler_observer)
 		scheduler_observer->closing(s);

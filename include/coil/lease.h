@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Leases: what a stream has received, in the very buffer that the kernel has filled, without a
+ * copy. The buffer is the caller's to read until it is released; it may outlive the stream, not the
+ * loop. Whoever keeps leases keeps buffers from others, who wait then, or receive otherwise: so
+ * they are for data that is passed on soon.
+ */
+#ifndef COIL_LEASE_H
+#define COIL_LEASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct coil_loop;
+struct coil_stream;
+
+/* @data and @bytes are to be read; the rest is private. */
+struct coil_lease {
+	const void *data;
+	size_t bytes;
+	struct coil_loop *loop;
+	void *copy;		/* not in a buffer of the loop's, but in memory of its own */
+	uint16_t group;
+	uint16_t id;
+	uint32_t check_word;
+};
+
+/**
+ * coil_stream_read_lease - read what is there, where it is
+ * @stream:    open, and nobody reads it
+ * @ret_lease: 1..65536 bytes; untouched unless the result is above 0. To be given to
+ *             coil_lease_release
+ *
+ * As coil_stream_read. On a socket nothing is copied, but for bytes that were read ahead by calls
+ * that share the stream's buffer; on other streams, and on kernels without buffer rings, the lease
+ * is memory of its own. Suspends; where all buffers are out, until one is released. Cancel: at
+ * once; bytes that came first are the result. Allocates nothing but for copies. A lease that is not
+ * released when the loop ends is told by a report.
+ * Return: bytes > 0; 0 at the end of the stream; -ENOMEM; as coil_stream_read.
+ * Since 0.1. Kernel 5.19. See io_uring_setup_buf_ring(3).
+ */
+int coil_stream_read_lease(struct coil_stream *stream, struct coil_lease *ret_lease);
+
+/**
+ * coil_lease_release - give a lease back
+ * @lease: from coil_stream_read_lease, once; its data is gone
+ *
+ * On the thread of the loop that it came from, before that loop ends. Does not suspend. Twice is
+ * misuse and stops the program, with words.
+ * Since 0.1.
+ */
+void coil_lease_release(struct coil_lease *lease);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

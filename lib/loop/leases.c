@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* What was lent. See leases.h. */
+#include "loop/leases.h"
+
+#include "base/report.h"
+
+void lease_begin(struct buffers *buffers, uint16_t id, const struct lease_taker *taker)
+{
+	buffers->notes[id].is_lent = 1;
+	buffers->takers[id] = *taker;
+}
+
+void lease_end(struct buffers *buffers, uint16_t id)
+{
+	buffers->notes[id].is_lent = 0;
+	buffers_give(buffers, id);
+}
+
+struct lease_copy *lease_copy_new(struct coil_loop *loop, size_t room,
+				  const struct lease_taker *taker)
+{
+	struct lease_copy *copy = loop->alloc->alloc(loop->alloc->context, sizeof *copy + room);
+
+	if (!copy)
+		return NULL;
+	list_init(&copy->link);
+	copy->taker = *taker;
+	copy->room = room;
+	copy->bytes = 0;
+	list_push_back(&loop->lease_copies, &copy->link);
+	return copy;
+}
+
+void lease_copy_free(struct coil_loop *loop, struct lease_copy *copy)
+{
+	list_remove(&copy->link);
+	alloc_free(loop->alloc, copy, sizeof *copy + copy->room);
+}
+
+static void tell(size_t bytes, const struct lease_taker *taker)
+{
+	const char *place = taker->place;
+
+	report_about(REPORT_ABOUT(COIL_REPORT_OTHER, .task = taker->task, .place = place),
+		     "a lease of %zu bytes was never released: task %llu%s%s%s took it", bytes,
+		     (unsigned long long)taker->task, place ? " (spawned at " : "",
+		     place ? place : "", place ? ")" : "");
+}
+
+static void audit_group(const struct buffers *buffers)
+{
+	for (uint32_t id = 0; id < buffers->made; id++)
+		if (buffers->notes[id].is_lent)
+			tell(buffers->notes[id].bytes, &buffers->takers[id]);
+}
+
+void leases_audit(const struct coil_loop *loop)
+{
+	struct coil_list *link;
+
+	for (unsigned class = 0; class < BUFFERS_CLASSES; class++)
+		if (loop->buffers[class])
+			audit_group(loop->buffers[class]);
+	list_for_each(link, &loop->lease_copies) {
+		const struct lease_copy *copy = list_entry(link, struct lease_copy, link);
+
+		tell(copy->bytes, &copy->taker);
+	}
+}
+
+void leases_close(struct coil_loop *loop)
+{
+	while (!list_is_empty(&loop->lease_copies))
+		lease_copy_free(loop, list_entry(loop->lease_copies.next, struct lease_copy, link));
+}

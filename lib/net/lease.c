@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading without a copy; and with one where there is no other way. */
+#include "coil/lease.h"
+
+#include "net/stream.h"
+
+#include "loop/leases.h"
+#include "task/await.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LEASE_CHECK_WORD 0x1ea5e0fbu
+#define COPY_BYTES 16384u
+
+_Static_assert(sizeof(struct coil_lease) == 40, "a lease is of a size");
+
+static struct lease_taker current_taker(void)
+{
+	const struct coil_task *task = task_required("coil_stream_read_lease");
+
+	return (struct lease_taker){.task = task->id, .place = task->place};
+}
+
+void lease_of_buffer(struct coil_lease *lease, struct buffers *buffers, uint16_t id)
+{
+	const struct lease_taker taker = current_taker();
+
+	lease_begin(buffers, id, &taker);
+	*lease = (struct coil_lease){
+		.loop = buffers->loop,
+		.group = buffers->group,
+		.id = id,
+		.check_word = LEASE_CHECK_WORD,
+	};
+}
+
+static int lease_of_copy(struct coil_lease *lease, struct coil_loop *loop, struct lease_copy *copy)
+{
+	*lease = (struct coil_lease){
+		.data = copy->data,
+		.bytes = copy->bytes,
+		.loop = loop,
+		.copy = copy,
+		.check_word = LEASE_CHECK_WORD,
+	};
+	return (int)copy->bytes;
+}
+
+/* As a read, into memory of its own. */
+static int read_copy(struct coil_stream *stream, struct coil_lease *lease)
+{
+	const struct lease_taker taker = current_taker();
+	struct lease_copy *copy = lease_copy_new(stream->loop, COPY_BYTES, &taker);
+	int rc;
+
+	if (!copy)
+		return -ENOMEM;
+	rc = stream->ops->read(stream, copy->data, copy->room);
+	if (rc <= 0) {
+		lease_copy_free(stream->loop, copy);
+		return rc;
+	}
+	copy->bytes = (size_t)rc;
+	return lease_of_copy(lease, stream->loop, copy);
+}
+
+/* What was read ahead. */
+static int take_ahead(struct coil_stream *stream, struct coil_lease *lease)
+{
+	const struct lease_taker taker = current_taker();
+	struct stream_in *in = stream->in;
+	size_t bytes = in->count < COIL_STREAM_LIMIT ? in->count : COIL_STREAM_LIMIT;
+	struct lease_copy *copy = lease_copy_new(stream->loop, bytes, &taker);
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy->data, in->data + in->start, bytes);
+	copy->bytes = bytes;
+	stream_skip(in, bytes);
+	return lease_of_copy(lease, stream->loop, copy);
+}
+
+static int read_lease(struct coil_stream *stream, struct coil_lease *lease)
+{
+	int rc = -EOPNOTSUPP;
+
+	if (stream->in && stream->in->count > 0)
+		return take_ahead(stream, lease);
+	if (stream->ops->lease)
+		rc = stream->ops->lease(stream, lease);
+	if (rc == -EOPNOTSUPP)
+		rc = read_copy(stream, lease);
+	if (rc <= 0)
+		stream_note_end(stream, rc);
+	return rc;
+}
+
+int coil_stream_read_lease(struct coil_stream *stream, struct coil_lease *ret_lease)
+{
+	struct coil_task *task = task_required(__func__);
+	struct coil_lease lease;
+	int rc;
+
+	stream_check_reader(stream);
+	if (stream->closer)
+		return -EPIPE;
+	rc = stream_refuse();
+	if (rc == 0 && stream->in)
+		rc = stream->in->lost;
+	if (rc < 0)
+		return rc;
+	stream->flags |= STREAM_READING;
+	rc = read_lease(stream, &lease);
+	stream->flags &= ~(uint32_t)STREAM_READING;
+	if (unlikely(stream->closer)) {
+		if (rc > 0)
+			coil_lease_release(&lease);
+		return stream_leave_closing(stream, rc);
+	}
+	if (rc > 0)
+		*ret_lease = lease;
+	task_pay(task_scheduler(task), task);
+	return rc;
+}
+
+void coil_lease_release(struct coil_lease *lease)
+{
+	check_use(lease->check_word == LEASE_CHECK_WORD,
+		  "this is no lease: was it released before?");
+	check_use(lease->loop == loop_current, "this lease is of the loop of another thread");
+	lease->check_word = 0;
+	if (lease->copy)
+		lease_copy_free(lease->loop, lease->copy);
+	else
+		lease_end(lease->loop->buffers[lease->group], lease->id);
+}
