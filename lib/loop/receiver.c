@@ -156,7 +156,8 @@ static void receiver_complete(struct coil_completion *completion, int32_t result
 		} else {
 			watch_filled(buffers_data(receiver->buffers, id), (size_t)result);
 			append(receiver, id, (uint32_t)result);
-			receiver->has_more = cqe_flags & IORING_CQE_F_SOCK_NONEMPTY;
+			receiver->is_overrun |= (uint32_t)result == receiver->buffers->bytes &&
+						(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
 			tell_reader(receiver);
 		}
 	}
@@ -254,7 +255,7 @@ bool receiver_arm(struct receiver *receiver, struct buffers *buffers, struct io_
 	ring_push(&loop->ring, sqe, &receiver->completion);
 	receiver->buffers = buffers;
 	receiver->flags = RECEIVER_ARMED;
-	receiver->has_more = false;
+	receiver->is_overrun = false;
 	list_push_back(&loop->receivers, &receiver->link);
 	loop->receivers_armed++;
 	return true;

@@ -48,7 +48,7 @@ struct receiver {
 	uint16_t last;
 	uint16_t queued;
 	uint8_t flags;
-	bool has_more;			/* the last message left something in the socket */
+	bool is_overrun;		/* a buffer was too small for what was there */
 };
 
 /* In the frame of who waits. */

@@ -20,8 +20,8 @@
 
 #include <errno.h>
 
-/* A message that is copied at less than a receive of its own would cost. */
-#define SMALL_BYTES 2048
+/* A message that fits one buffer, and is copied at less than a receive of its own would cost. */
+#define SMALL_BYTES 4096
 /* So many of them in a row, and a multishot is armed. */
 #define STREAK_ARMS 8
 /* What it takes more of them after a large one, and after a shortage of buffers. */
@@ -125,11 +125,11 @@ static rarely bool arm(struct socket_stream *socket)
 }
 
 /* Large messages, and a reader that is behind, are better off without. */
-static inline void judge(struct socket_stream *socket, size_t bytes)
+static inline void judge(struct socket_stream *socket)
 {
 	struct receiver *receiver = socket->receiver;
 
-	if (likely(bytes <= SMALL_BYTES && !(receiver->flags & RECEIVER_CANCEL_ASKED)))
+	if (likely(!receiver->is_overrun && !(receiver->flags & RECEIVER_CANCEL_ASKED)))
 		return;
 	if (socket->receive != COIL_RECEIVE_AUTO)
 		return;
@@ -189,7 +189,7 @@ static int read_multishot(struct coil_stream *stream, void *buf, size_t len)
 		return read_once(stream, buf, len);
 	}
 	n = receiver_copy(socket->receiver, buf, len);
-	judge(socket, n);
+	judge(socket);
 	if (unlikely(is_ready))
 		task_pay(task_scheduler(task), task);
 	return (int)n;
