@@ -60,7 +60,7 @@ static int receive_into(struct socket_stream *socket, struct buffers *buffers, u
 	struct coil_op op;
 	int rc;
 
-	op_prep_recv(&op, socket->fd, NULL, 0, 0);
+	op_prep_recv(&op, socket->io_fd, NULL, 0, 0);
 	op_sqe(&op)->flags |= IOSQE_BUFFER_SELECT;
 	op_sqe(&op)->buf_group = buffers->group;
 	if (socket->is_drained)
