@@ -53,6 +53,7 @@
 #include "coil/see.h"
 #include "coil/select.h"
 #include "coil/semaphore.h"
+#include "coil/serve.h"
 #include "coil/shared.h"
 #include "coil/signal.h"
 #include "coil/sim.h"

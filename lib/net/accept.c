@@ -164,14 +164,14 @@ static int pass_over(struct coil_listener *listener)
 }
 
 static int accept_patiently(struct coil_listener *listener, struct acceptor *acceptor,
-			    struct socket_stream **ret_socket)
+			    const struct listener_taker *taker, struct socket_stream **ret_socket)
 {
 	int64_t pause_ns = PAUSE_FIRST_NS;
 	int rc;
 
 	for (;;) {
 		if (!*ret_socket)
-			*ret_socket = socket_stream_new(listener->loop);
+			*ret_socket = taker->make(listener->loop, taker->context);
 		rc = *ret_socket ? accept_one(listener, acceptor) : -ENOMEM;
 		if (rc >= 0 || listener->closer)
 			return rc;
@@ -241,12 +241,13 @@ void listener_end_shot(struct coil_listener *listener)
 	listener->shot = NULL;
 }
 
-int coil_accept(struct coil_listener *listener, struct coil_stream **ret_stream)
+int listener_take(struct coil_listener *listener, const struct listener_taker *taker,
+		  struct socket_stream **ret_socket)
 {
-	struct socket_stream *socket = NULL;
 	struct acceptor acceptor;
 	int rc;
 
+	*ret_socket = NULL;
 	listener_check_use(listener);
 	if (listener->closer)
 		return -EPIPE;
@@ -254,16 +255,34 @@ int coil_accept(struct coil_listener *listener, struct coil_stream **ret_stream)
 	acceptor.op.state = OP_IDLE;
 	list_init(&acceptor.link);
 	list_push_back(&listener->acceptors, &acceptor.link);
-	rc = accept_patiently(listener, &acceptor, &socket);
+	rc = accept_patiently(listener, &acceptor, taker, ret_socket);
 	leave(listener, &acceptor);
-	if (likely(rc >= 0 && !listener->closer)) {
-		adopt(listener, socket);
-		*ret_stream = socket_stream_begin(socket, rc);
-		return 0;
-	}
-	if (socket)
+	if (unlikely(listener->closer))
+		return leave_closing(listener, rc);
+	if (unlikely(rc < 0))
+		return rc;
+	adopt(listener, *ret_socket);
+	socket_stream_begin(*ret_socket, rc);
+	return 0;
+}
+
+static struct socket_stream *make_stream(struct coil_loop *loop, void *context)
+{
+	(void)context;
+	return socket_stream_new(loop);
+}
+
+int coil_accept(struct coil_listener *listener, struct coil_stream **ret_stream)
+{
+	static const struct listener_taker taker = {.make = make_stream};
+	struct socket_stream *socket;
+	int rc = listener_take(listener, &taker, &socket);
+
+	if (likely(rc == 0))
+		*ret_stream = &socket->stream;
+	else if (socket)
 		socket_stream_free(socket);
-	return listener->closer ? leave_closing(listener, rc) : rc;
+	return rc;
 }
 
 void listener_forget(struct coil_listener *listener, struct socket_stream *socket)

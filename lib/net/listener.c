@@ -4,6 +4,7 @@
 
 #include "net/address.h"
 #include "net/resolve.h"
+#include "net/serve.h"
 #include "net/socket_stream.h"
 
 #include "base/clock.h"
@@ -352,6 +353,17 @@ static void drive_out(struct coil_listener *listener)
 	task_wait_to_the_end(task_scheduler(task), task, &left);
 }
 
+struct serve **listener_serve(struct coil_listener *listener)
+{
+	listener_check_use(listener);
+	return &listener->serve;
+}
+
+struct coil_serve_stats *listener_served(struct coil_listener *listener)
+{
+	return &listener->served;
+}
+
 static void abandon_streams(struct coil_listener *listener)
 {
 	struct coil_list *link;
@@ -369,6 +381,8 @@ void coil_listener_close(struct coil_listener *listener)
 		return;
 	listener_check_use(listener);
 	check_use(!listener->closer, "another task closes this listener already");
+	if (listener->serve)
+		serve_lose_listener(listener->serve);
 	if (!list_is_empty(&listener->acceptors))
 		drive_out(listener);
 	listener_end_shot(listener);

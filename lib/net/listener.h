@@ -6,10 +6,12 @@
 #include "base/list.h"
 #include "coil/net.h"
 #include "coil/op.h"
+#include "coil/serve.h"
 #include "coil/timer.h"
 #include "loop/loop.h"
 
 struct accept_shot;
+struct serve;
 struct socket_stream;
 
 #define LISTENER_CHECK_WORD 0x115e7e3du
@@ -43,6 +45,8 @@ struct coil_listener {
 	struct coil_listener_stats stats; /* what is counted */
 	char *path;			/* of the file to remove; NULL: none */
 	size_t path_bytes;
+	struct serve *serve;		/* who serves it, or NULL */
+	struct coil_serve_stats served; /* by those who did */
 };
 
 #define listener_check_use(listener)                                                               \
@@ -52,6 +56,23 @@ struct coil_listener {
 		check_use((listener)->loop == loop_current,                                        \
 			  "this listener belongs to the loop of another thread");                  \
 	} while (0)
+
+/* Makes the memory of a connection that is to come; NULL: there is none, and it waits. */
+struct listener_taker {
+	struct socket_stream *(*make)(struct coil_loop *loop, void *context);
+	void *context;
+};
+
+/*
+ * As coil_accept. On failure *@ret_socket is NULL, or memory that was made and stays the caller's;
+ * after -EPIPE the listener is gone.
+ */
+int listener_take(struct coil_listener *listener, const struct listener_taker *taker,
+		  struct socket_stream **ret_socket);
+
+/* Where the listener keeps who serves it, and what was counted by those who did. */
+struct serve **listener_serve(struct coil_listener *listener);
+struct coil_serve_stats *listener_served(struct coil_listener *listener);
 
 /* One of the listener's streams was closed: its descriptor and its place are free. */
 void listener_forget(struct coil_listener *listener, struct socket_stream *socket);

@@ -160,18 +160,25 @@ static void socket_interrupt(struct coil_stream *stream)
 	interrupt_op(stream->loop, socket->writing);
 }
 
+void socket_stream_end(struct socket_stream *socket)
+{
+	struct coil_loop *loop = socket->stream.loop;
+
+	check(!socket->reading && !socket->writing);
+	receiver_abandon(socket->receiver);
+	loop_note_close(loop, socket->fd);
+	if (socket->io_fd != socket->fd)
+		files_close(loop, socket->io_fd);
+	loop->driver->ops->calls->close(socket->fd);
+	if (socket->listener)
+		listener_forget(socket->listener, socket);
+}
+
 static void socket_close(struct coil_stream *stream)
 {
 	struct socket_stream *socket = socket_of(stream);
 
-	check(!socket->reading && !socket->writing);
-	receiver_abandon(socket->receiver);
-	loop_note_close(stream->loop, socket->fd);
-	if (socket->io_fd != socket->fd)
-		files_close(stream->loop, socket->io_fd);
-	stream->loop->driver->ops->calls->close(socket->fd);
-	if (socket->listener)
-		listener_forget(socket->listener, socket);
+	socket_stream_end(socket);
 	socket_stream_free(socket);
 }
 
@@ -180,7 +187,7 @@ static int socket_fd(const struct coil_stream *stream)
 	return socket_of_const(stream)->fd;
 }
 
-static const struct stream_ops socket_ops = {
+const struct stream_ops socket_stream_ops = {
 	.read = socket_read,
 	.lease = socket_lease,
 	.received = socket_received,
@@ -196,13 +203,18 @@ struct socket_stream *socket_stream_new(struct coil_loop *loop)
 {
 	struct socket_stream *socket = alloc_zeroed(loop->alloc, sizeof *socket);
 
-	if (!socket)
-		return NULL;
-	stream_init(&socket->stream, &socket_ops, loop);
+	if (socket)
+		socket_stream_init(socket, &socket_stream_ops, loop);
+	return socket;
+}
+
+void socket_stream_init(struct socket_stream *socket, const struct stream_ops *ops,
+			struct coil_loop *loop)
+{
+	stream_init(&socket->stream, ops, loop);
 	socket->fd = -1;
 	socket->io_fd = -1;
 	list_init(&socket->siblings);
-	return socket;
 }
 
 void socket_stream_free(struct socket_stream *socket)

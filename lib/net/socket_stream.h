@@ -44,6 +44,15 @@ int socket_wait_for_queue(struct coil_stream *stream, bool *ret_is_end);
 /* NULL: no memory. The descriptor comes later, so that nothing can fail once it is there. */
 struct socket_stream *socket_stream_new(struct coil_loop *loop);
 
+/* The same for memory of the caller's, zeroed, that begins with the stream: of another table, which
+ * may fall back on the one for sockets. */
+void socket_stream_init(struct socket_stream *socket, const struct stream_ops *ops,
+			struct coil_loop *loop);
+extern const struct stream_ops socket_stream_ops;
+
+/* Closes the descriptor; the memory stays. */
+void socket_stream_end(struct socket_stream *socket);
+
 /* Of a stream without a descriptor. */
 void socket_stream_free(struct socket_stream *socket);
 

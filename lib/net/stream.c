@@ -81,7 +81,7 @@ int stream_read_by(struct coil_stream *stream, int (*step)(struct coil_stream *s
 	stream_check_reader(stream);
 	if (stream->closer)
 		return -EPIPE;
-	check_use(!stream->in || stream->in->count == 0,
+	check_use((!stream->in || stream->in->count == 0) && !(stream->flags & STREAM_AHEAD),
 		  "bytes that were read ahead would be overtaken: read them before");
 	stream->flags |= STREAM_READING;
 	rc = step(stream, arg);

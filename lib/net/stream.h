@@ -41,7 +41,8 @@ enum stream_flag {
 	STREAM_READING = 1 << 0,
 	STREAM_WRITING = 1 << 1, /* somebody writes, or was given the turn */
 	STREAM_ENDED = 1 << 2,	 /* a read has met the end */
-	STREAM_CLOSING = 1 << 3	 /* somebody closes, and flushes before that */
+	STREAM_CLOSING = 1 << 3, /* somebody closes, and flushes before that */
+	STREAM_AHEAD = 1 << 4	 /* ops->read has bytes that the kernel gave already */
 };
 
 #define STREAM_CHECK_WORD 0x57e4a3d1u
@@ -161,6 +162,10 @@ int stream_give_back(struct coil_stream *stream, const void *buf, size_t len);
 /* Makes the buffer, if there is none. 0 or -ENOMEM. */
 int stream_make_in(struct coil_stream *stream);
 void stream_free_in(struct coil_stream *stream);
+
+/* Frees the buffers of a stream that nobody uses now, as far as nothing is in them. */
+void stream_trim(struct coil_stream *stream);
+void stream_trim_out(struct coil_stream *stream);
 
 /* Writing, by whoever has the turn. */
 

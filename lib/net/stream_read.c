@@ -50,6 +50,19 @@ void stream_free_in(struct coil_stream *stream)
 	stream->in = NULL;
 }
 
+void stream_trim(struct coil_stream *stream)
+{
+	struct stream_in *in = stream->in;
+
+	if (in && in->count == 0) {
+		free_data(stream);
+		if (in->limit == COIL_STREAM_LIMIT && !in->lost && !in->skips_line && !in->is_gone)
+			stream_free_in(stream);
+	}
+	if (stream->out)
+		stream_trim_out(stream);
+}
+
 /* Moves what is there into @room bytes, @before of them left free in front. */
 static int move_to(struct coil_stream *stream, size_t room, size_t before)
 {

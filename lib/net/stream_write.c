@@ -280,6 +280,17 @@ void stream_free_out(struct coil_stream *stream)
 		free_out(out);
 }
 
+/* Unless it holds more than bytes: an error, water marks of the user's. */
+void stream_trim_out(struct coil_stream *stream)
+{
+	const struct stream_out *out = stream->out;
+
+	if (unsent(out) == 0 && !out->error && out->high == COIL_STREAM_HIGH &&
+	    out->low == COIL_STREAM_HIGH / 4 && list_is_empty(&out->drainers) &&
+	    list_is_empty(&out->flushers))
+		stream_free_out(stream);
+}
+
 /* -- The calls -----------------------------------------------------------------------------------
  */
 

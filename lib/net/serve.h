@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A server, and the record of a connection that it serves.
+ *
+ *   PARKED   its operation is in the kernel; in @fresh, @idle, or @asked
+ *   ARRIVED  the operation is done; in @arrived, or with bytes in @waiting, or given to a handler
+ *   RUNNING  a handler has it
+ *
+ * Invariant: a connection is in exactly one of these places, and its memory stays while the kernel
+ * owes a completion to it. Only the task in coil_serve takes connections out of @arrived. Nobody is
+ * in @waiting while a handler is in @free.
+ */
+#ifndef COIL_NET_SERVE_H
+#define COIL_NET_SERVE_H
+
+#include "coil/completion.h"
+#include "coil/group.h"
+#include "coil/serve.h"
+#include "loop/buffers.h"
+#include "net/socket_stream.h"
+
+struct serve_conn;
+
+/* A handler that is done, and waits for the next burst of any connection; in its frame. */
+struct serve_handler {
+	struct coil_future future;
+	struct coil_list link;
+	struct serve_conn *conn; /* NULL when it is woken: the server ends */
+};
+
+struct serve {
+	struct coil_loop *loop;
+	struct coil_listener *listener; /* NULL: it was closed */
+	int (*handler)(struct coil_stream *stream, void *arg);
+	struct coil_serve_options options; /* without zeroes that stand for defaults */
+	struct stream_ops ops;		/* of its connections */
+	struct buffers *buffers;	/* what parked connections receive into; NULL: they poll */
+	struct coil_group helpers;	/* who accepts, who minds the time: they meet the cancel */
+	struct coil_scope shield;	/* handlers do not */
+	struct coil_group handlers;
+	struct coil_list fresh;		/* no byte yet; in order of their deadlines */
+	struct coil_list idle;		/* likewise */
+	struct coil_list asked;		/* their operations were asked to end */
+	struct coil_list arrived;
+	struct coil_list waiting;	/* have bytes; more handlers than may be run already */
+	struct coil_list free;		/* struct serve_handler; who came last is taken first */
+	unsigned free_count;
+	struct coil_completion cancelled; /* of all cancels */
+	uint64_t owed;			/* completions: operations, and cancels */
+	struct coil_future wake;	/* what the task in coil_serve waits for */
+	struct coil_future room;	/* what accepting waits for */
+	bool is_waiting;
+	bool is_full;			/* somebody waits for room */
+	bool is_ending;
+	bool is_short;			/* of memory: who waits is tried again */
+	int result;			/* of coil_serve */
+	unsigned handlers_alive;
+	struct coil_serve_stats counts;
+};
+
+enum conn_state {
+	CONN_RUNNING,
+	CONN_PARKED,
+	CONN_ARRIVED
+};
+
+/* Why an operation was asked to end. */
+enum conn_limit {
+	CONN_NO_LIMIT,
+	CONN_FIRST_BYTE,
+	CONN_IDLE,
+	CONN_DRAINED
+};
+
+struct serve_conn {
+	struct socket_stream socket;
+	struct coil_completion completion;
+	struct coil_list link;
+	struct serve *serve;
+	void *user;
+	int64_t deadline;
+	int32_t result;			/* of its operation; later an error for a read to tell */
+	uint8_t state;			/* enum conn_state */
+	uint8_t limit;			/* enum conn_limit */
+	uint16_t buffer;		/* with what has come and was not read; or BUFFERS_NONE */
+	uint32_t early_start;		/* where that lies in the buffer */
+	uint32_t early_count;
+};
+
+_Static_assert(sizeof(struct serve_conn) <= 256, "what a parked connection costs");
+
+/* What to do with a connection whose operation is done. */
+enum conn_news {
+	CONN_HAS_BYTES,
+	CONN_ENDED
+};
+
+static inline struct serve_conn *conn_of(struct coil_stream *stream)
+{
+	return container_of(socket_stream_of(stream), struct serve_conn, socket);
+}
+
+struct socket_stream *conn_make(struct coil_loop *loop, void *serve);
+void conn_free(struct serve_conn *conn);
+
+/* The table for streams of @serve. */
+void conn_ops_init(struct stream_ops *ops);
+
+/* In a task. Gives the connection back to the kernel until bytes come. */
+void conn_park(struct serve_conn *conn);
+
+/* In a task. Asks the operation of a parked connection to end. */
+void conn_ask(struct serve_conn *conn, enum conn_limit limit);
+
+/* What its operation has brought; CONN_ENDED with the reason in conn->result. */
+enum conn_news conn_look(struct serve_conn *conn);
+
+/* Were bytes read ahead, and not taken? */
+bool conn_has_bytes(const struct serve_conn *conn);
+
+/* Closes a connection that runs; by a task. */
+void conn_close(struct serve_conn *conn, int reason);
+
+/* The connection that has waited longest for a handler, or NULL. */
+struct serve_conn *serve_next_waiting(struct serve *serve);
+
+/* A handler for @conn, which has bytes; it runs at once. 0 or -ENOMEM. */
+int serve_start_handler(struct serve *serve, struct serve_conn *conn);
+
+void serve_tell_error(struct serve *serve, struct coil_stream *stream, int error);
+
+/* @conn has bytes: to a handler that is free. False: there is none. */
+bool serve_hand_over(struct serve *serve, struct serve_conn *conn);
+
+/* A connection has arrived, or something else has happened. */
+void serve_wake(struct serve *serve);
+
+/* The listener is being closed: the server ends. */
+void serve_lose_listener(struct serve *serve);
+
+#endif
