@@ -76,6 +76,7 @@ extern const struct bench_case bench_cases_thread[];
 extern const struct bench_case bench_cases_share[];
 extern const struct bench_case bench_cases_work[];
 extern const struct bench_case bench_cases_parked[];
+extern const struct bench_case bench_cases_serve[];
 
 /* The row as the library wants it; the row has to stay. */
 struct coil_bench_case bench_case_of(const struct bench_case *row);

@@ -38,6 +38,7 @@ struct net_cell {
 	bool is_http;			/* GET / of the hello servers; size is their answer's */
 	unsigned int connections;
 	unsigned int size;
+	unsigned int idle;		/* connections beside these, which do nothing */
 };
 
 struct net_options {

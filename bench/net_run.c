@@ -5,15 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <coil.h>
+
+#include "../tools/tool.h"
 
 #define PIPELINE 16
 #define CELLS_MAX 40
@@ -76,11 +80,17 @@ static void add_others(struct net_cell *cells, unsigned int *count, bool is_unix
 		  .what = "server CPU for an echo, 16 under way on each of 50 connections" },
 		{ .work = NET_CONNECTS, .connections = 50, .size = 64, .name = "connects",
 		  .what = "server CPU for a connection with one echo, 50 at a time" },
+		{ .work = NET_ECHO, .connections = 50, .size = 64, .idle = 1000,
+		  .name = "beside_1k", .what = "server CPU for an echo of 64 bytes, 50 "
+					       "connections beside 1,000 idle ones" },
+		{ .work = NET_ECHO, .connections = 50, .size = 64, .idle = 10000,
+		  .name = "beside_10k", .what = "server CPU for an echo of 64 bytes, 50 "
+						"connections beside 10,000 idle ones" },
 		{ .work = NET_IDLE, .connections = 1000, .size = 64, .name = "idle_memory",
 		  .what = "server memory of an idle connection of 1,000, page tables included" },
 	};
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		struct net_cell *cell = &cells[(*count)++];
 
 		*cell = others[i];
@@ -224,6 +234,43 @@ static int64_t sweep_time(const struct net_cell *cell)
 	return (int64_t)cell->connections * (10000 + cell->size / 2);
 }
 
+/* A first echo: the server has accepted it, and made all that it needs. */
+static int connect_idle(const struct sockaddr *address, socklen_t bytes)
+{
+	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char byte = 0;
+
+	if (fd < 0 || connect(fd, address, bytes) < 0 || write(fd, &byte, 1) < 0)
+		return -errno;
+	return read(fd, &byte, 1) == 1 ? 0 : -EPIPE;
+}
+
+/* Sockets that are connected and left alone; they go with this process. */
+static int open_idle(const struct load_target *target, unsigned int count)
+{
+	struct sockaddr_un path = { .sun_family = AF_UNIX };
+	struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+	const struct sockaddr *address = (const struct sockaddr *)(const void *)&path;
+	socklen_t bytes = sizeof(path);
+	int rc = 0;
+
+	if (count == 0)
+		return 0;
+	memcpy(path.sun_path, target->unix_path, sizeof(path.sun_path));
+	if (!target->unix_path[0]) {
+		if (getaddrinfo(target->host, target->service, &numeric, &found))
+			return -EADDRNOTAVAIL;
+		address = found->ai_addr;
+		bytes = found->ai_addrlen;
+	}
+	for (unsigned int i = 0; i < count && rc == 0; i++)
+		rc = connect_idle(address, bytes);
+	if (found)
+		freeaddrinfo(found);
+	return rc;
+}
+
 static int load_child(const struct net_cell *cell, const struct net_options *options,
 		      const struct net_server *server, struct answer *answer)
 {
@@ -238,6 +285,10 @@ static int load_child(const struct net_cell *cell, const struct net_options *opt
 	int64_t sweep_ns = sweep_time(cell);
 
 	net_pin(options->core);
+	tool_raise_files();
+	answer->load.error = open_idle(&server->target, cell->idle);
+	if (answer->load.error)
+		return answer->load.error;
 	if (load.measure_ns < 3 * sweep_ns)
 		load.measure_ns = 3 * sweep_ns;
 	if (load.warmup_ns < sweep_ns)

@@ -35,6 +35,7 @@ struct program {
 
 static const struct program programs[] = {
 	{ .name = "coil", .kind = NET_COIL, .file = "coil-echo" },
+	{ .name = "coil parked", .kind = NET_COIL, .file = "coil-echo", .args = { "--serve" } },
 	{ .name = "raw uring one-shot", .kind = NET_RAW, .file = "raw_echo_uring",
 	  .args = { "--mode", "oneshot" } },
 	{ .name = "raw uring multishot", .kind = NET_RAW, .file = "raw_echo_uring",

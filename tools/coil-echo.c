@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * coil-echo - an echo server on Coil: one task for each connection.
+ * coil-echo - an echo server on Coil: one task for each connection, or coil_serve.
  *
  * SIGINT and SIGTERM end it: no more connections, what was read is still echoed, exit status 0. The
  * last line has the same form as that of bench/raw_echo_*, with which it is compared.
@@ -12,6 +12,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #endif
 
 #define DRAIN_NS (5 * COIL_SEC)
+#define PARKED_SIZE_MAX 4096
 
 const char *argp_program_version = "coil-echo " COIL_VERSION;
 
@@ -31,6 +33,7 @@ struct server {
 	int port;
 	size_t size;
 	int receive;	/* enum coil_receive */
+	bool is_parking;
 	struct coil_options run;
 	uint64_t requests;
 	uint64_t bytes;
@@ -82,6 +85,51 @@ static int echo(void *arg)
 	return 0;
 }
 
+/* With --serve: a stack only while there is something to echo. */
+static int echo_once(struct coil_stream *stream, void *arg)
+{
+	char buffer[PARKED_SIZE_MAX];
+	size_t size = server.size < sizeof buffer ? server.size : sizeof buffer;
+	int n = coil_stream_read(stream, buffer, size);
+
+	(void)arg;
+	if (n <= 0)
+		return n;
+	server.requests++;
+	server.bytes += (uint64_t)n;
+	return coil_stream_write(stream, buffer, (size_t)n);
+}
+
+static int serve_parked(struct coil_listener *listener)
+{
+	const struct coil_serve_options options = {
+		.size = sizeof options, .drain_ns = DRAIN_NS};
+	struct coil_serve_stats stats = {.size = sizeof stats};
+	int rc = coil_serve(listener, echo_once, &options);
+
+	coil_serve_stats(listener, &stats);
+	server.connections = stats.accepted;
+	coil_listener_close(listener);
+	return rc;
+}
+
+static int serve_tasks(struct coil_listener *listener)
+{
+	struct coil_stream *stream;
+	struct coil_group group;
+	int rc;
+
+	coil_group_open(&group, COIL_GROUP_SUPERVISE);
+	while ((rc = coil_accept(listener, &stream)) >= 0) {
+		server.connections++;
+		if (coil_go(&group, echo, stream) < 0)
+			coil_stream_close(stream);
+	}
+	coil_listener_close(listener);
+	coil_group_close(&group);
+	return rc;
+}
+
 static int listen_where_told(struct coil_listener **ret_listener)
 {
 	int rc;
@@ -127,21 +175,12 @@ static void print_stats(void)
 static int serve(void *arg)
 {
 	struct coil_listener *listener;
-	struct coil_stream *stream;
-	struct coil_group group;
 	int rc = listen_where_told(&listener);
 
 	(void)arg;
 	if (rc < 0)
 		return rc;
-	coil_group_open(&group, COIL_GROUP_SUPERVISE);
-	while ((rc = coil_accept(listener, &stream)) >= 0) {
-		server.connections++;
-		if (coil_go(&group, echo, stream) < 0)
-			coil_stream_close(stream);
-	}
-	coil_listener_close(listener);
-	coil_group_close(&group);
+	rc = server.is_parking ? serve_parked(listener) : serve_tasks(listener);
 	print_stats();
 	if (rc == -ECANCELED)
 		return 0;
@@ -149,7 +188,7 @@ static int serve(void *arg)
 	return rc;
 }
 
-enum { KEY_UNIX = 0x100, KEY_SIZE, KEY_SPIN, KEY_RECEIVE };
+enum { KEY_UNIX = 0x100, KEY_SIZE, KEY_SPIN, KEY_RECEIVE, KEY_SERVE };
 
 static const struct argp_option options[] = {
 	{"host", 'h', "HOST", 0, "address to listen on (127.0.0.1)", 0},
@@ -157,6 +196,8 @@ static const struct argp_option options[] = {
 	{"unix", KEY_UNIX, "PATH", 0, "listen on a unix socket instead", 0},
 	{"size", KEY_SIZE, "BYTES", 0, "largest single read (64k)", 0},
 	{"receive", KEY_RECEIVE, "auto|oneshot|multishot", 0, "how connections receive (auto)", 0},
+	{"serve", KEY_SERVE, NULL, 0,
+	 "no task for a connection that waits (coil_serve); reads of 4k at most", 0},
 	{"spin", KEY_SPIN, "off|adaptive", 0, "look for work before each sleep (off)", 0},
 	{0},
 };
@@ -189,6 +230,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_RECEIVE:
 		server.receive = parse_receive(state, arg);
+		return 0;
+	case KEY_SERVE:
+		server.is_parking = true;
 		return 0;
 	case KEY_SPIN:
 		if (strcmp(arg, "off") != 0 && strcmp(arg, "adaptive") != 0)
