@@ -44,11 +44,9 @@ def seeds_repeat(sim):
 
 
 def troubles_come(sim):
-    """One that no seed meets would be a hole in the generator. No program on the engine has
-    multishot operations: tests/sim/test_ring.c has, and ends them."""
+    """One that no seed meets would be a hole in the generator."""
     known = set(re.findall(r"\b([A-Z_]+) [0-9.]+%",
                            "".join(run(sim, "--seed", str(n)).stdout for n in range(1, 60))))
-    known -= {"MULTISHOT_ENDS"}
     said = run(sim, "--seeds", "1-1500", "--trace")
     met = set(re.findall(r"  trouble ([A-Z_]+)$", said.stdout, re.MULTILINE))
     expect("every trouble that seeds draw comes to pass, and is traced",
