@@ -299,7 +299,7 @@ TEST(udp, a_close_and_a_cancel_end_waits)
 	RUN(ends);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef TEST_SANITIZED
 static int closes_twice(void *arg)
 {
 	struct coil_udp *udp;

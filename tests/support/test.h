@@ -30,6 +30,15 @@
 #define TEST_TIMEOUT_S 20
 #endif
 
+/* Memory that was freed may not be looked at, not even by a check that hopes to find its mark. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TEST_SANITIZED 1
+#endif
+#endif
+
 struct test_case {
 	const char *suite;
 	const char *name;
