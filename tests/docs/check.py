@@ -26,10 +26,11 @@ ENVIRONMENT = {"COIL_DEBUG", "COIL_KERNEL_MASK", "COIL_SIM_SEED"}
 # table): how many each chapter has. Each has a test with its number in the name. The chapters
 # between 13 and 17 belong to streams, servers and processes.
 RULES = {"b1": 11, "b2": 6, "b3": 11, "b4": 4, "b5": 10, "b6": 2, "b7": 4, "b8": 7, "b9": 9,
-         "b10": 4, "b11": 3, "b12": 5, "b13": 6, "b17": 3, "a8": 7}
+         "b10": 4, "b11": 3, "b12": 5, "b13": 6, "b14": 6, "b15": 3, "b17": 3, "a8": 7}
 
 TEST = re.compile(r"^(?!static|struct)[A-Z][A-Z_]*\(\s*(\w+),\s*(\w+)", re.M)
-STOPS = re.compile(r"^STOPS\((\w+)", re.M)
+# A macro of a room that makes a test of a name alone, in a suite that it names itself.
+MACRO = re.compile(r"^#define (\w+)\(name\b[^)]*\)(?:.*\\\n)*?.*\b[A-Z_]+\((\w+), name\b", re.M)
 QUOTE = re.compile(r"<!-- (docs/examples/\S+) -->\n\n```\w*\n(.*?)^```$", re.M | re.S)
 
 
@@ -45,11 +46,16 @@ def declared(root):
 def tests(root):
     """Every test as suite/name, and every suite."""
     found = set()
-    for path in (root / "tests").rglob("*.c"):
-        text = path.read_text()
-        found.update(f"{suite}/{name}" for suite, name in TEST.findall(text))
-        if path.parent.name == "rules":
-            found.update(f"rules/{name}" for name in STOPS.findall(text))
+    for room in (root / "tests").iterdir():
+        sources = {path: path.read_text() for path in room.glob("*.[ch]")}
+        macros = {pair for text in sources.values() for pair in MACRO.findall(text)}
+        for path, text in sources.items():
+            if path.suffix != ".c":
+                continue
+            found.update(f"{suite}/{name}" for suite, name in TEST.findall(text))
+            for macro, suite in macros:
+                found.update(f"{suite}/{name}"
+                             for name in re.findall(rf"^{macro}\((\w+)", text, re.M))
     return found
 
 

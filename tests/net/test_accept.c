@@ -156,7 +156,7 @@ static int crowd(void *arg)
 	return 0;
 }
 
-TEST(accept, serves_a_crowd_that_came_early)
+TEST(accept, b15_1_serves_a_crowd_that_came_early)
 {
 	RUN(crowd);
 	rig_run_odd(10, crowd);

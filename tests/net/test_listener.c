@@ -383,7 +383,7 @@ static void with_few_fds(int (*entry)(void *))
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-TEST_LEAKY(listener, waits_for_a_descriptor_and_goes_on)
+TEST_LEAKY(listener, b15_2_waits_for_a_descriptor_and_goes_on)
 {
 	with_few_fds(emfile);
 }

@@ -320,7 +320,7 @@ static int drain_asked(void *arg)
 	return 0;
 }
 
-TEST(serve_limits, a_server_can_be_asked_to_drain)
+TEST(serve_limits, b15_3_a_server_can_be_asked_to_drain)
 {
 	RUN(drain_asked);
 }
