@@ -437,6 +437,9 @@ int load_connection_main(void *arg)
 		uint64_t answered = connection->answered;
 
 		rc = connect_and_talk(connection);
+		/* The measuring ends; perhaps nobody has said so yet but the cancel itself. */
+		if (coil_cancelling())
+			break;
 		if (rc < 0 || connection->in_flight)
 			note_failure(connection, rc < 0 ? rc : -ENODATA);
 		if (rc < 0 && (!load->is_started || load->is_over || is_hopeless(rc)))
