@@ -116,7 +116,8 @@ static int cancel_many(void *fds)
 	EXPECT_LE(rig_stats().cancels, 16);
 	/* and once more when all of them are */
 	task = coil_spawn(recv_many, fds);
-	coil_sleep(20 * COIL_MSEC);
+	while (rig_stats().owed < 1000)
+		coil_sleep(1 * COIL_MSEC);
 	coil_cancel(task);
 	EXPECT_EQ(coil_join(task), -ECANCELED);
 	EXPECT_GE(rig_stats().cancels, 1000);
