@@ -18,7 +18,6 @@ static int sleeps(void *arg)
 static int sleep_together(void *count)
 {
 	unsigned n = (unsigned)(intptr_t)count;
-	int64_t began = coil_now();
 	struct coil_group group;
 
 	awake = 0;
@@ -35,7 +34,6 @@ static int sleep_together(void *count)
 	EXPECT_EQ(rig_stats().tasks, n + 1);
 	EXPECT_EQ(coil_group_close(&group), 0);
 	EXPECT_EQ(awake, n);
-	EXPECT_LT(coil_now() - began, 30 * COIL_SEC);
 	return 0;
 }
 
