@@ -196,7 +196,7 @@ static int install(struct coil_loop *loop, int fd)
 	ring_push(&loop->ring, &sqe, &install.completion);
 	while (install.result == PENDING && !loop->broken) {
 		loop_enter(loop, 0, 0);
-		ring_reap(&loop->ring);
+		loop_reap(loop);
 	}
 	return install.result == PENDING ? loop->broken : install.result;
 }

@@ -106,15 +106,15 @@ static void take_messages(struct coil_loop *loop)
 	hook_queue_append(&loop->ready.next, first, newest);
 }
 
-void inbox_drain(struct coil_loop *loop)
+void inbox_drain_slow(struct coil_loop *loop)
 {
 	struct inbox *inbox = &loop->inbox;
 
-	if (unlikely(!inbox->is_armed))
+	if (!inbox->is_armed)
 		inbox_arm(loop);
 	if (atomic_load_explicit(&inbox->messages, memory_order_relaxed))
 		take_messages(loop);
-	if (unlikely(atomic_load_explicit(&inbox->signals, memory_order_relaxed)) &&
+	if (atomic_load_explicit(&inbox->signals, memory_order_relaxed) &&
 	    inbox->on_signal) {
 		ready_push(&loop->ready, inbox->on_signal);
 		inbox->on_signal = NULL; /* its owner sets it again when it has looked */

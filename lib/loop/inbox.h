@@ -28,8 +28,18 @@ void inbox_signal(struct coil_loop *loop, int signum);
 void inbox_arm(struct coil_loop *loop);
 bool inbox_disarm(struct coil_loop *loop);
 
+void inbox_drain_slow(struct coil_loop *loop);
+
 /* Moves what came in to the ready queue. */
-void inbox_drain(struct coil_loop *loop);
+static inline void inbox_drain(struct coil_loop *loop)
+{
+	struct inbox *inbox = &loop->inbox;
+
+	if (unlikely(!inbox->is_armed ||
+		     atomic_load_explicit(&inbox->messages, memory_order_relaxed) ||
+		     atomic_load_explicit(&inbox->signals, memory_order_relaxed)))
+		inbox_drain_slow(loop);
+}
 
 static inline bool inbox_is_empty(struct inbox *inbox)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The turn. Everything that blocks, and every decision about when to enter the kernel, is in this
- * file.
+ * file and in turn.h.
  */
 #include "loop/loop.h"
 
@@ -19,8 +19,8 @@
 #include "loop/leases.h"
 #include "loop/observe.h"
 #include "loop/receiver.h"
-#include "loop/spin.h"
 #include "loop/timers.h"
+#include "loop/turn.h"
 #include "loop/watch.h"
 
 _Thread_local struct coil_loop *loop_current __attribute__((tls_model("initial-exec")));
@@ -39,56 +39,16 @@ static void run_ready(struct coil_loop *loop)
 		hook->fire(hook);
 }
 
-bool loop_enter_is_due(const struct coil_loop *loop)
-{
-	return ring_wants_enter(&loop->ring) || backlog_wants_enter(loop);
-}
-
 void loop_enter(struct coil_loop *loop, unsigned wait, int64_t timeout_ns)
 {
-	int rc = ring_enter(&loop->ring, wait, timeout_ns);
-
-	if (rc < 0)
-		loop->broken = rc;
-}
-
-/* How long may the turn sleep? Not at all while something is ready, or no message could wake it. */
-static int64_t time_to_sleep(struct coil_loop *loop, bool may_wait)
-{
-	int64_t deadline = heap_min(&loop->timers);
-
-	if (!may_wait || loop->is_called || !ready_is_empty(&loop->ready) ||
-	    ring_ready(&loop->ring) > 0 || !loop->inbox.is_armed || loop->broken)
-		return 0;
-	if (deadline == CLOCK_FOREVER)
-		return DRIVER_FOREVER;
-	if (deadline <= loop_read_clock(loop))
-		return 0;
-	return deadline - loop->now;
-}
-
-/* Nothing may ask for an enter for a long while; the kernel is looked at nevertheless. */
-static bool enter_is_overdue(const struct coil_loop *loop)
-{
-	return loop->turns - loop->entered_turn >= LOOP_TURNS_PER_ENTER;
-}
-
-/* A batch that is all there is to wait for is waited for as a whole, if it is quick. */
-static unsigned cqes_wanted(const struct coil_loop *loop)
-{
-	unsigned inbox_reads = loop->inbox.is_armed;
-
-	return loop->batch > 1 && ring_owed(&loop->ring) == loop->batch + inbox_reads &&
-			       loop->batch <= loop->ring.memory.cq_entries
-		       ? loop->batch
-		       : 1;
+	turn_enter(loop, wait, timeout_ns);
 }
 
 /*
  * All that the kernel owes is the read for messages, and nobody is known to send one; and receives
  * for which nobody waits.
  */
-static void tell_if_stuck(struct coil_loop *loop)
+void loop_tell_if_stuck(struct coil_loop *loop)
 {
 	struct coil_hook *hook = loop->on_stuck;
 	uint64_t owed = ring_owed(&loop->ring);
@@ -101,65 +61,28 @@ static void tell_if_stuck(struct coil_loop *loop)
 	hook->fire(hook);
 }
 
-static inline __attribute__((always_inline)) void enter(struct coil_loop *loop, bool may_wait)
-{
-	int64_t timeout_ns = time_to_sleep(loop, may_wait);
-
-	/* A spin takes its time off the sleep. */
-	if (timeout_ns > 0 && loop->spin.mode != COIL_SPIN_OFF)
-		timeout_ns = spin_finds_something(loop, timeout_ns) ? 0
-								    : time_to_sleep(loop, may_wait);
-	if (unlikely(timeout_ns == DRIVER_FOREVER && loop->on_stuck))
-		tell_if_stuck(loop);
-	if (timeout_ns > 0 && !inbox_park(&loop->inbox, INBOX_SLEEPS))
-		timeout_ns = 0;
-	if (timeout_ns > 0 || loop_enter_is_due(loop) || enter_is_overdue(loop)) {
-		loop->entered_turn = loop->turns;
-		loop_enter(loop, timeout_ns > 0 ? cqes_wanted(loop) : 0, timeout_ns);
-	}
-	loop->batch = 0;
-	inbox_unpark(&loop->inbox);
-}
-
-static inline int ask(struct coil_loop *loop, bool may_wait)
-{
-	backlog_drain(loop);
-	enter(loop, may_wait);
-	loop->is_called = false;
-	ring_reap(&loop->ring);
-	inbox_drain(loop);
-	timers_expire(loop);
-	expensive_check(loop_is_valid(loop));
-	return loop->broken;
-}
-
 int loop_turn(struct coil_loop *loop, bool may_wait)
 {
 	loop_begin_turn(loop);
 	run_ready(loop);
-	return ask(loop, may_wait);
+	return turn_ask(loop, may_wait);
 }
 
 struct coil_hook *loop_wait_for_next(struct coil_loop *loop)
 {
-	do {
-		if (loop->is_called || loop->broken || ask(loop, true) < 0)
-			return NULL;
-		loop_begin_turn(loop);
-	} while (!loop->ready.turn);
-	return loop_next(loop);
+	return turn_wait_for_next(loop);
 }
 
 void loop_glance(struct coil_loop *loop)
 {
-	ring_reap(&loop->ring);
+	loop_reap(loop);
 	inbox_drain(loop);
 	timers_expire(loop);
 }
 
 bool loop_open_turn_slow(struct coil_loop *loop)
 {
-	if (!loop->ready.next.first || loop_enter_is_due(loop) || enter_is_overdue(loop))
+	if (!loop->ready.next.first || loop_enter_is_due(loop) || turn_is_overdue(loop))
 		return false;
 	loop_glance(loop);
 	loop_begin_turn(loop);
@@ -320,7 +243,7 @@ int loop_drain(struct coil_loop *loop, int64_t deadline)
 		left = deadline == CLOCK_FOREVER ? DRIVER_FOREVER
 						 : deadline - loop_read_clock(loop);
 		loop_enter(loop, ask_for_the_end(loop) && left > 0, left);
-		ring_reap(&loop->ring);
+		loop_reap(loop);
 	} while (ring_owed(&loop->ring) > 0 && left > 0);
 	return ring_owed(&loop->ring) > 0 ? -ETIME : 0;
 }

@@ -4,7 +4,7 @@
  * is a future that a CQE resolves, a timer one that the clock resolves, a promise one that a
  * message from another thread may resolve.
  *
- * Invariant: loop_turn is the only caller of enter (beside loop_close, which drains, and
+ * Invariant: a turn's second half, turn.h, is the only caller of enter (beside loop_drain, and
  * files_install, which does not sleep); what becomes ready in a turn is fired in the next one; a
  * turn fires a bounded number of hooks.
  *
@@ -270,8 +270,17 @@ static inline void loop_unnext(struct coil_loop *loop, struct coil_hook *hook)
 /* The only way to ring_enter: what it finds lost stays lost, in loop->broken. */
 void loop_enter(struct coil_loop *loop, unsigned wait, int64_t timeout_ns);
 
+/* Hands what has completed to its completions: counters and splices only. */
+void loop_reap(struct coil_loop *loop);
+
+/* Nothing is ready and no deadline set: fires on_stuck if nothing can ever happen. */
+void loop_tell_if_stuck(struct coil_loop *loop);
+
 /* Is anything asked of the kernel, or of other threads? */
-bool loop_enter_is_due(const struct coil_loop *loop);
+static inline bool loop_enter_is_due(const struct coil_loop *loop)
+{
+	return ring_wants_enter(&loop->ring) || loop->cancels.first || loop->operations.first;
+}
 
 /* Walks what can be walked: heap and backlogs. For expensive_check. */
 bool loop_is_valid(const struct coil_loop *loop);

@@ -101,14 +101,28 @@ static inline void op_count_down(struct coil_op *op)
 		op_finish(op, op->future.result);
 }
 
-/* In the kernel by its one CQE, as it was started: no cancel, no fallback, no chain. */
+/* In the kernel by its one CQE, as it was started: no cancel, no fallback. */
 static inline bool is_untouched(const struct coil_op *op)
 {
-	return op->owed == 1 && op->state == OP_IN_KERNEL && op->flags == 0 &&
-	       op->fallback == OP_NATIVE;
+	return op->owed == 1 && op->state == OP_IN_KERNEL &&
+	       (op->flags & ~(OP_HEADS_CHAIN | OP_FOLLOWS)) == 0 && op->fallback == OP_NATIVE;
 }
 
-void op_complete(struct coil_completion *completion, int32_t result, uint32_t cqe_flags)
+static rarely void complete_slowly(struct coil_op *op, int32_t result, uint32_t cqe_flags)
+{
+	/* A zero-copy send says its result first and lets the buffer go in a second CQE, which
+	 * carries none. */
+	if (likely(!(cqe_flags & IORING_CQE_F_NOTIF))) {
+		op->future.result = result;
+		if (op->fallback == OP_NATIVE)
+			op->cqe_flags = cqe_flags;
+	}
+	if (likely(!(cqe_flags & IORING_CQE_F_MORE)))
+		op_count_down(op);
+}
+
+static inline __attribute__((always_inline)) void
+complete_here(struct coil_completion *completion, int32_t result, uint32_t cqe_flags)
 {
 	struct coil_op *op = container_of(completion, struct coil_op, completion);
 
@@ -119,15 +133,17 @@ void op_complete(struct coil_completion *completion, int32_t result, uint32_t cq
 		op_finish_plain(op, result);
 		return;
 	}
-	/* A zero-copy send says its result first and lets the buffer go in a second CQE, which
-	 * carries none. */
-	if (likely(!(cqe_flags & IORING_CQE_F_NOTIF))) {
-		op->future.result = result;
-		if (op->fallback == OP_NATIVE)
-			op->cqe_flags = cqe_flags;
-	}
-	if (likely(!(cqe_flags & IORING_CQE_F_MORE)))
-		op_count_down(op);
+	complete_slowly(op, result, cqe_flags);
+}
+
+void op_complete(struct coil_completion *completion, int32_t result, uint32_t cqe_flags)
+{
+	complete_here(completion, result, cqe_flags);
+}
+
+void loop_reap(struct coil_loop *loop)
+{
+	ring_reap_here(&loop->ring, op_complete, complete_here);
 }
 
 /*
@@ -229,7 +245,7 @@ static inline void tell_observer(struct coil_loop *loop, struct coil_op *op)
 
 static void push_or_queue(struct coil_loop *loop, struct coil_op *op)
 {
-	if (likely(ring_room(&loop->ring) > 0 && !loop->operations.first)) {
+	if (likely(op_fits(loop, 1))) {
 		op_push(loop, op);
 		return;
 	}
@@ -283,19 +299,37 @@ void op_start_otherwise(struct coil_loop *loop, struct coil_op *op, uint32_t *ow
 		start_fallback(loop, op);
 }
 
+static unsigned chain_flag(uint32_t i)
+{
+	return i == 0 ? OP_HEADS_CHAIN : OP_FOLLOWS;
+}
+
+static bool chain_is_plain(const struct coil_loop *loop, const struct coil_op *steps, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (!op_is_plain(loop, &steps[i]) || op_is_started(&steps[i]))
+			return false;
+	return op_fits(loop, n);
+}
+
 void op_start_chain(struct coil_loop *loop, struct coil_op *steps, uint32_t n)
 {
 	bool fits;
 
 	check(n > 0 && n <= loop->ring.memory.sq_entries);
+	if (likely(chain_is_plain(loop, steps, n))) {
+		for (uint32_t i = 0; i < n; i++)
+			op_start_plain(loop, &steps[i], NULL, chain_flag(i));
+		return;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		op_begin(loop, &steps[i], NULL);
-		steps[i].flags = i == 0 ? OP_HEADS_CHAIN : OP_FOLLOWS;
+		steps[i].flags = (uint8_t)chain_flag(i);
 		tell_observer(loop, &steps[i]);
 		/* What could not be lent is met as a descriptor that the kernel does not know. */
 		(void)files_begin(loop, &steps[i], true);
 	}
-	fits = ring_room(&loop->ring) >= n && !loop->operations.first;
+	fits = op_fits(loop, n);
 	for (uint32_t i = 0; i < n; i++) {
 		steps[i].state = OP_QUEUED;
 		if (fits)

@@ -60,12 +60,32 @@ extern const struct coil_future_ops op_future_ops;
 void op_complete(struct coil_completion *completion, int32_t result, uint32_t cqe_flags);
 void op_start_otherwise(struct coil_loop *loop, struct coil_op *op, uint32_t *owner);
 
+/* Nothing stands for it, nobody is told of it, no file of it needs to be looked after. */
 static inline bool op_is_plain(const struct coil_loop *loop, const struct coil_op *op)
 {
 	unsigned opcode = op->sqe[0];
 
-	return opcode < 64 && (loop->opcodes_plain >> opcode & 1) != 0 &&
-	       ring_room(&loop->ring) > 0 && !loop->operations.first;
+	return opcode < 64 && (loop->opcodes_plain >> opcode & 1) != 0;
+}
+
+/* Can @n more SQEs be pushed, with nobody waiting to push some before? */
+static inline bool op_fits(const struct coil_loop *loop, uint32_t n)
+{
+	return ring_room(&loop->ring) >= n && !loop->operations.first;
+}
+
+static inline void op_start_plain(struct coil_loop *loop, struct coil_op *op, uint32_t *owner,
+				  unsigned flags)
+{
+	ring_place(&loop->ring, op->sqe, &op->completion);
+	future_init(&op->future, &loop->ready, &op_future_ops);
+	op->completion.complete = op_complete;
+	op->owner = owner;
+	op->cqe_flags = 0;
+	op->owed = 1;
+	op->state = OP_IN_KERNEL;
+	op->flags = (uint8_t)flags;
+	op->fallback = OP_NATIVE;
 }
 
 /*
@@ -74,19 +94,11 @@ static inline bool op_is_plain(const struct coil_loop *loop, const struct coil_o
  */
 static inline void op_start(struct coil_loop *loop, struct coil_op *op, uint32_t *owner)
 {
-	if (unlikely(!op_is_plain(loop, op) || op_is_started(op))) {
+	if (unlikely(!op_is_plain(loop, op) || !op_fits(loop, 1) || op_is_started(op))) {
 		op_start_otherwise(loop, op, owner);
 		return;
 	}
-	ring_place(&loop->ring, op->sqe, &op->completion);
-	future_init(&op->future, &loop->ready, &op_future_ops);
-	op->completion.complete = op_complete;
-	op->owner = owner;
-	op->cqe_flags = 0;
-	op->owed = 1;
-	op->state = OP_IN_KERNEL;
-	op->flags = 0;
-	op->fallback = OP_NATIVE;
+	op_start_plain(loop, op, owner, 0);
 	if (owner)
 		(*owner)++;
 }

@@ -176,6 +176,8 @@ struct driver {
 	unsigned features;	/* enum driver_feature, after the mask */
 	uint64_t opcodes;	/* bit n: opcode n is supported, after the mask */
 	bool is_simulated;	/* a closed world: it knows itself when nothing can ever happen */
+	int enter_fd;		/* the real kernel's alone: how enter calls it, ring/enter.h */
+	unsigned enter_flags;
 };
 
 struct driver_options {

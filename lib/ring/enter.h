@@ -2,10 +2,16 @@
 /*
  * io_uring_enter(2) in line. What the kernel does between leaves nothing of the caller's in the
  * processor's return predictor, so that each function that returns after a system call costs a
- * misprediction: liburing's wrapper is one of them. Knows the ABI of system calls, nothing else.
+ * misprediction, 7 ns: liburing's wrapper is one of them, and the driver's own enter another. Knows
+ * the ABI of system calls and how the real kernel's driver enters, nothing else.
  */
 #ifndef COIL_RING_ENTER_H
 #define COIL_RING_ENTER_H
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "ring/driver.h"
+#include "ring/hooks.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -49,5 +55,42 @@ enter_call(unsigned fd, unsigned to_submit, unsigned wait, unsigned flags,
 	return io_uring_enter2(fd, to_submit, wait, flags, (void *)(uintptr_t)arg, bytes);
 #endif
 }
+
+/*
+ * GETEVENTS always: it costs nothing where no work is pending, and without it neither deferred
+ * completions nor overflown ones are posted. Polling is done by asking for nothing: a timeout of 0
+ * would really sleep.
+ */
+static inline __attribute__((always_inline)) int
+enter_kernel(struct driver *driver, unsigned to_submit, unsigned wait, int64_t timeout_ns)
+{
+	unsigned fd = (unsigned)driver->enter_fd;
+	struct __kernel_timespec ts;
+	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&ts};
+	int rc;
+
+	if (timeout_ns <= 0)
+		wait = 0;
+	else if (wait > 1 && !(driver->features & DRIVER_MIN_WAIT))
+		wait = 1;
+	if (wait == 0 || (wait == 1 && timeout_ns == DRIVER_FOREVER)) {
+		rc = enter_call(fd, to_submit, wait, driver->enter_flags, NULL);
+	} else {
+		if (wait > 1)
+			arg.min_wait_usec = DRIVER_PATIENCE_USEC;
+		if (timeout_ns == DRIVER_FOREVER)
+			arg.ts = 0;
+		ts.tv_sec = timeout_ns / CLOCK_SECOND;
+		ts.tv_nsec = timeout_ns % CLOCK_SECOND;
+		rc = enter_call(fd, to_submit, wait, driver->enter_flags | IORING_ENTER_EXT_ARG,
+				&arg);
+	}
+	hooks_entered(driver);
+	return rc;
+}
+
+/* The same, out of line: enter of the real kernel's driver. */
+int driver_kernel_enter(struct driver *driver, unsigned to_submit, unsigned wait,
+			int64_t timeout_ns);
 
 #endif

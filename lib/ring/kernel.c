@@ -31,37 +31,13 @@ struct kernel {
 	struct driver driver;
 	struct setup_ring ring;
 	struct memory_guards guards;
-	unsigned enter_flags;
-	bool sleeps_in_poll;
+	struct driver_ops polling; /* where enter must not block */
 	int poll_fd;		/* 0: not asked for yet */
 };
 
 static struct kernel *kernel_of(struct driver *driver)
 {
 	return container_of(driver, struct kernel, driver);
-}
-
-/*
- * GETEVENTS always: it costs nothing where no work is pending, and without it neither deferred
- * completions nor overflown ones are posted. Polling is done by asking for nothing: a timeout of 0
- * would really sleep.
- */
-static inline __attribute__((always_inline)) int enter(struct kernel *kernel, unsigned to_submit,
-						       unsigned wait, int64_t timeout_ns)
-{
-	unsigned fd = (unsigned)kernel->ring.uring.enter_ring_fd;
-	struct __kernel_timespec ts;
-	struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&ts};
-
-	if (wait == 0 || (wait == 1 && timeout_ns == DRIVER_FOREVER))
-		return enter_call(fd, to_submit, wait, kernel->enter_flags, NULL);
-	if (wait > 1)
-		arg.min_wait_usec = DRIVER_PATIENCE_USEC;
-	if (timeout_ns == DRIVER_FOREVER)
-		arg.ts = 0;
-	ts.tv_sec = timeout_ns / CLOCK_SECOND;
-	ts.tv_nsec = timeout_ns % CLOCK_SECOND;
-	return enter_call(fd, to_submit, wait, kernel->enter_flags | IORING_ENTER_EXT_ARG, &arg);
 }
 
 static bool has_completions(const struct driver_rings *rings)
@@ -110,45 +86,37 @@ static void kernel_poll_clear(struct driver *driver)
 	check(io_uring_register_eventfd(&kernel->ring.uring, kernel->poll_fd) == 0);
 }
 
-/* The same for valgrind, which does not know that enter blocks: the sleep is a poll. */
-static rarely int enter_and_poll(struct kernel *kernel, unsigned to_submit, int64_t timeout_ns)
+int driver_kernel_enter(struct driver *driver, unsigned to_submit, unsigned wait,
+			int64_t timeout_ns)
 {
-	struct pollfd poll_fd = {.fd = kernel_poll_fd(&kernel->driver), .events = POLLIN};
+	check(to_submit <= driver->rings.sq_entries);
+	check(wait <= driver->rings.cq_entries);
+	return enter_kernel(driver, to_submit, wait, timeout_ns);
+}
+
+/* The same for valgrind, which does not know that enter blocks: the sleep is a poll. */
+static int kernel_enter_and_poll(struct driver *driver, unsigned to_submit, unsigned wait,
+				 int64_t timeout_ns)
+{
+	struct pollfd poll_fd = {.events = POLLIN};
 	struct timespec ts = {timeout_ns / CLOCK_SECOND, timeout_ns % CLOCK_SECOND};
 	int submitted;
 	int rc;
 
+	if (wait == 0 || timeout_ns <= 0)
+		return driver_kernel_enter(driver, to_submit, 0, 0);
+	poll_fd.fd = kernel_poll_fd(driver);
 	check(poll_fd.fd >= 0);
-	kernel_poll_clear(&kernel->driver); /* what was before is looked at now */
-	submitted = enter(kernel, to_submit, 0, 0);
-	if (submitted < 0 || has_completions(&kernel->driver.rings))
+	kernel_poll_clear(driver); /* what was before is looked at now */
+	submitted = driver_kernel_enter(driver, to_submit, 0, 0);
+	if (submitted < 0 || has_completions(&driver->rings))
 		return submitted;
 	rc = call_result(ppoll(&poll_fd, 1, timeout_ns == DRIVER_FOREVER ? NULL : &ts, NULL));
 	if (rc > 0)
-		rc = enter(kernel, 0, 0, 0);
+		rc = driver_kernel_enter(driver, 0, 0, 0);
 	else if (rc == 0)
 		rc = -ETIME;
 	return submitted ? submitted : rc;
-}
-
-static int kernel_enter(struct driver *driver, unsigned to_submit, unsigned wait,
-			int64_t timeout_ns)
-{
-	struct kernel *kernel = kernel_of(driver);
-	int rc;
-
-	check(to_submit <= driver->rings.sq_entries);
-	check(wait <= driver->rings.cq_entries);
-	if (timeout_ns <= 0)
-		wait = 0;
-	else if (wait > 1 && !(driver->features & DRIVER_MIN_WAIT))
-		wait = 1;
-	if (unlikely(kernel->sleeps_in_poll) && wait)
-		rc = enter_and_poll(kernel, to_submit, timeout_ns);
-	else
-		rc = enter(kernel, to_submit, wait, timeout_ns);
-	hooks_entered(driver);
-	return rc;
 }
 
 static int64_t kernel_now(struct driver *driver)
@@ -371,7 +339,7 @@ static void kernel_unregister_buffers(struct driver *driver, unsigned group)
 }
 
 static const struct driver_ops kernel_ops = {
-	.enter = kernel_enter,
+	.enter = driver_kernel_enter,
 	.now = kernel_now,
 	.random = kernel_random,
 	.wake = kernel_wake,
@@ -429,15 +397,17 @@ static void dress(struct kernel *kernel, int wake_fd)
 		!(kernel->ring.absent & DRIVER_GUARD_INSTALL) && memory_can_install_guards(wake_fd);
 	if (kernel->guards.can_install)
 		features |= DRIVER_GUARD_INSTALL;
-	kernel->enter_flags = enter_flags_of(features);
-	kernel->sleeps_in_poll = hooks_enter_must_not_block();
+	kernel->polling = kernel_ops;
+	kernel->polling.enter = kernel_enter_and_poll;
 	kernel->driver = (struct driver){
-		.ops = &kernel_ops,
+		.ops = hooks_enter_must_not_block() ? &kernel->polling : &kernel_ops,
 		.rings = rings_of(&kernel->ring.uring),
 		.wake_fd = wake_fd,
 		.ring_fd = kernel->ring.uring.ring_fd,
 		.features = features,
 		.opcodes = kernel->ring.opcodes,
+		.enter_fd = kernel->ring.uring.enter_ring_fd,
+		.enter_flags = enter_flags_of(features),
 	};
 	check(kernel->driver.rings.sq_entries > 0);
 	check(kernel->driver.rings.cq_entries >= kernel->driver.rings.sq_entries);

@@ -20,22 +20,5 @@ void ring_init(struct ring *ring, struct driver *driver)
 
 unsigned ring_reap(struct ring *ring)
 {
-	unsigned tail = __atomic_load_n(ring->memory.cq_tail, __ATOMIC_ACQUIRE);
-	unsigned head = ring->cq_head;
-	unsigned count = tail - head;
-
-	for (; head != tail; head++) {
-		const struct io_uring_cqe *cqe = &ring->memory.cqes[head & ring->cq_mask];
-		struct coil_completion *completion = (void *)(uintptr_t)cqe->user_data;
-
-		if (!(cqe->flags & IORING_CQE_F_MORE))
-			ring->finished++;
-		completion->complete(completion, cqe->res, cqe->flags);
-	}
-	if (count) {
-		ring->cq_head = head;
-		ring->reaped += count;
-		__atomic_store_n(ring->memory.cq_head, head, __ATOMIC_RELEASE);
-	}
-	return count;
+	return ring_reap_here(ring, NULL, NULL);
 }

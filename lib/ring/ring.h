@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "coil/completion.h"
 #include "ring/driver.h"
+#include "ring/enter.h"
 
 #include <liburing/io_uring.h>
 
@@ -127,6 +128,15 @@ static inline void ring_note_consumed(struct ring *ring)
 	check(ring->sq_tail - ring->sq_entered <= ring->memory.sq_entries);
 }
 
+/* The driver's enter; that of the real kernel without a call. */
+static inline __attribute__((always_inline)) int
+ring_call(struct driver *driver, unsigned to_submit, unsigned wait, int64_t timeout_ns)
+{
+	if (likely(driver->ops->enter == driver_kernel_enter))
+		return enter_kernel(driver, to_submit, wait, timeout_ns);
+	return driver->ops->enter(driver, to_submit, wait, timeout_ns);
+}
+
 /*
  * One system call: submits all that was pushed, runs the kernel's work and, with @wait > 0, sleeps
  * until @wait CQEs are there or @timeout_ns has passed; see driver.h for how patiently. 0, or a
@@ -148,7 +158,7 @@ static inline __attribute__((always_inline)) int ring_enter(struct ring *ring, u
 	__atomic_store_n(ring->memory.sq_tail, ring->sq_tail, __ATOMIC_RELEASE);
 	ring->enters++;
 	ring->waits += wait > 0;
-	rc = ring->driver->ops->enter(ring->driver, ring_pending(ring), wait, timeout_ns);
+	rc = ring_call(ring->driver, ring_pending(ring), wait, timeout_ns);
 	ring_note_consumed(ring);
 	if (rc >= 0 || rc == -ETIME)
 		return 0;
@@ -156,6 +166,39 @@ static inline __attribute__((always_inline)) int ring_enter(struct ring *ring, u
 		return rc;
 	ring->retries++;
 	return 0;
+}
+
+typedef void ring_completer(struct coil_completion *completion, int32_t result,
+			    uint32_t cqe_flags);
+
+/*
+ * ring_reap, and those whose completion is @usual, if that is not NULL, are handed to @here, which
+ * is the same in line: the first indirect call after a system call is predicted wrongly, 12 ns.
+ */
+static inline __attribute__((always_inline)) unsigned
+ring_reap_here(struct ring *ring, ring_completer *usual, ring_completer *here)
+{
+	unsigned tail = __atomic_load_n(ring->memory.cq_tail, __ATOMIC_ACQUIRE);
+	unsigned head = ring->cq_head;
+	unsigned count = tail - head;
+
+	for (; head != tail; head++) {
+		const struct io_uring_cqe *cqe = &ring->memory.cqes[head & ring->cq_mask];
+		struct coil_completion *completion = (void *)(uintptr_t)cqe->user_data;
+
+		if (!(cqe->flags & IORING_CQE_F_MORE))
+			ring->finished++;
+		if (usual && likely(completion->complete == usual))
+			here(completion, cqe->res, cqe->flags);
+		else
+			completion->complete(completion, cqe->res, cqe->flags);
+	}
+	if (count) {
+		ring->cq_head = head;
+		ring->reaped += count;
+		__atomic_store_n(ring->memory.cq_head, head, __ATOMIC_RELEASE);
+	}
+	return count;
 }
 
 /* Hands each CQE that is there to its completion. Returns how many. */

@@ -119,7 +119,7 @@ int op_await(struct coil_op *op)
 	if (unlikely(task->scope->effective))
 		return refuse_op(s, task, op);
 	op_start(&s->loop, op, NULL);
-	return task_await_here(s, task, &op->future);
+	return task_await_kernel(s, task, &op->future);
 }
 
 int coil_op_await(struct coil_op *op)
@@ -180,7 +180,7 @@ int coil_sleep_until(int64_t deadline)
 	rc = timer_start(&s->loop, &timer, deadline, &task->started);
 	if (rc < 0)
 		return rc;
-	return task_await(s, task, &timer.future);
+	return task_await_here(s, task, &timer.future);
 }
 
 int coil_sleep(int64_t duration)

@@ -12,6 +12,7 @@
 #define COIL_TASK_AWAIT_H
 
 #include "loop/op.h"
+#include "loop/turn.h"
 #include "task/task.h"
 
 /* coil_op_await and coil_await, for the rooms above. */
@@ -46,15 +47,22 @@ static inline void task_pay(struct scheduler *s, struct coil_task *task)
  * wrongly where the task that ran before sleeps at another depth.
  */
 static inline __attribute__((always_inline)) void
-task_wait_for(struct scheduler *s, struct coil_task *task, struct coil_future *future)
+task_wait_for_asking(struct scheduler *s, struct coil_task *task, struct coil_future *future,
+		     task_asker *ask)
 {
 	task->awaits = future;
 	future_add_waiter(future, &task->hook);
 	do {
-		task_park(s, task);
+		task_park_asking(s, task, ask);
 	} while (unlikely(future_is_pending(future) && task->awaits == future));
 	task->awaits = NULL;
 	task->budget = TASK_BUDGET;
+}
+
+static inline __attribute__((always_inline)) void
+task_wait_for(struct scheduler *s, struct coil_task *task, struct coil_future *future)
+{
+	task_wait_for_asking(s, task, future, task_ask);
 }
 
 /* The rare halves of task_await. */
@@ -63,7 +71,8 @@ int await_cancelled(struct scheduler *s, struct coil_task *task, struct coil_fut
 
 /* task_await in line, for the waits that tasks meet most often. */
 static inline __attribute__((always_inline)) int
-task_await_here(struct scheduler *s, struct coil_task *task, struct coil_future *future)
+task_await_asking(struct scheduler *s, struct coil_task *task, struct coil_future *future,
+		  task_asker *ask)
 {
 	if (future_is_resolved(future)) {
 		int result = future->result; /* its owner may free it while others run */
@@ -73,10 +82,35 @@ task_await_here(struct scheduler *s, struct coil_task *task, struct coil_future 
 	}
 	if (unlikely(task->scope->effective))
 		return await_cancelled(s, task, future);
-	task_wait_for(s, task, future);
+	task_wait_for_asking(s, task, future, ask);
 	if (unlikely(task->flags & TASK_ASKED))
 		return await_asked_result(task, future);
 	return future->result;
+}
+
+static inline __attribute__((always_inline)) int
+task_await_here(struct scheduler *s, struct coil_task *task, struct coil_future *future)
+{
+	return task_await_asking(s, task, future, task_ask);
+}
+
+/* task_ask in line. */
+static inline __attribute__((always_inline)) struct coil_hook *task_ask_here(struct scheduler *s)
+{
+	if (unlikely(!s->asks))
+		return NULL;
+	scheduler_tidy(s);
+	return turn_wait_for_next(&s->loop);
+}
+
+/*
+ * task_await of what operations resolve, and nobody else will before the kernel is entered: all of
+ * the turn is in line, down to the system call.
+ */
+static inline __attribute__((always_inline)) int
+task_await_kernel(struct scheduler *s, struct coil_task *task, struct coil_future *future)
+{
+	return task_await_asking(s, task, future, task_ask_here);
 }
 
 /* Makes a task that waits meet its scope's cancellation. Called when that has changed. */

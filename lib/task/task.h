@@ -266,20 +266,22 @@ static inline struct coil_hook *task_ask(struct scheduler *s)
 	return loop_wait_for_next(&s->loop);
 }
 
+typedef struct coil_hook *task_asker(struct scheduler *s);
+
 /*
  * Goes to sleep and lets the next one run; returns when somebody has fired the task's hook, which
  * was put into a list before. Straight from stack to stack where the next hook is a task's; by the
  * loop's own stack otherwise.
  */
-static inline __attribute__((always_inline)) void task_park(struct scheduler *s,
-							    struct coil_task *task)
+static inline __attribute__((always_inline)) void
+task_park_asking(struct scheduler *s, struct coil_task *task, task_asker *ask)
 {
 	struct coil_hook *hook = loop_next(&s->loop);
 	struct coil_task *next;
 
 	check(s->current == task);
 	if (unlikely(!hook))
-		hook = task_ask(s);
+		hook = ask(s);
 	if (likely(hook && hook->fire == task_fire)) {
 		next = container_of(hook, struct coil_task, hook);
 		if (next == task)
@@ -294,6 +296,12 @@ static inline __attribute__((always_inline)) void task_park(struct scheduler *s,
 	s->current = NULL;
 	s->switches++;
 	coro_switch(&task->coro, &s->main);
+}
+
+static inline __attribute__((always_inline)) void task_park(struct scheduler *s,
+							    struct coil_task *task)
+{
+	task_park_asking(s, task, task_ask);
 }
 
 #endif
