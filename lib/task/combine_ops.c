@@ -58,22 +58,30 @@ static void batch_future_cancel(struct coil_future *future)
 
 static const struct coil_future_ops batch_ops = { .kind = "batch", .cancel = batch_future_cancel };
 
-static void batch_open(struct batch *batch, struct coil_loop *loop, struct coil_op *ops, size_t n,
-		       bool is_chain)
+/* One is left: the batch itself, until all are counted. */
+static inline void batch_open(struct batch *batch, struct coil_loop *loop, struct coil_op *ops,
+			      size_t n, bool is_chain)
 {
-	uint32_t left = 0;
-
 	batch->loop = loop;
 	batch->ops = ops;
 	batch->n = n;
 	batch->is_chain = is_chain;
 	batch->was_asked = false;
-	for (size_t i = 0; i < n; i++)
-		if (future_is_pending(&ops[i].future)) {
-			future_count(&ops[i].future, &batch->countdown);
-			left++;
-		}
-	countdown_init(&batch->countdown, &loop->ready, &batch_ops, left);
+	countdown_init(&batch->countdown, &loop->ready, &batch_ops, 1);
+}
+
+static inline void batch_count(struct batch *batch, struct coil_op *op)
+{
+	if (unlikely(!future_is_pending(&op->future)))
+		return;
+	future_count(&op->future, &batch->countdown);
+	batch->countdown.left++;
+}
+
+static inline void batch_close(struct batch *batch)
+{
+	if (unlikely(--batch->countdown.left == 0))
+		batch->countdown.future.state = FUTURE_RESOLVED;
 }
 
 /* In a cancelled scope: nothing is started, and one turn passes. */
@@ -85,11 +93,10 @@ static int refuse_all(struct scheduler *s, struct coil_task *task, struct coil_o
 	return scope_reason_met(task);
 }
 
-static void check_inert(const struct coil_op *ops, size_t n, const char *function)
+static inline void check_inert(const struct coil_op *ops, size_t i, const char *function)
 {
-	for (size_t i = 0; i < n; i++)
-		if (unlikely(op_is_started(&ops[i])))
-			check_misused(function, "operation %zu is in flight already", i);
+	if (unlikely(op_is_started(&ops[i])))
+		check_misused(function, "operation %zu is in flight already", i);
 }
 
 /* -- gather --------------------------------------------------------------------------------------
@@ -103,13 +110,13 @@ static bool has_failed(const struct batch *batch)
 	return false;
 }
 
-static void batch_await(struct scheduler *s, struct coil_task *task, struct batch *batch,
-			bool fail_fast)
+static inline __attribute__((always_inline)) void
+batch_await(struct scheduler *s, struct coil_task *task, struct batch *batch, bool fail_fast)
 {
 	batch->countdown.wakes_on_failure = fail_fast;
 	s->loop.batch = fail_fast ? 0 : batch->countdown.left;
 	if (!(fail_fast && has_failed(batch)))
-		task_await(s, task, &batch->countdown.future);
+		task_await_kernel(s, task, &batch->countdown.future);
 	if (batch->countdown.left == 0)
 		return;
 	/* Woken by the first failure: the outcome is settled, the others are asked to finish soon.
@@ -126,7 +133,12 @@ static int gather_result(struct batch *batch, struct coil_task *task, int flags)
 	bool has_cancelled = false;
 	int failures = 0;
 	int first = 0;
+	int32_t all = 0;
 
+	for (size_t i = 0; i < batch->n; i++)
+		all |= batch->ops[i].future.result;
+	if (likely(all >= 0))
+		return 0;
 	for (size_t i = 0; i < batch->n; i++) {
 		int result = batch->ops[i].future.result;
 
@@ -150,14 +162,17 @@ int coil_gather_ops(struct coil_op *ops, size_t n, int flags)
 
 	if ((flags != 0 && flags != COIL_KEEP_GOING && flags != COIL_FAIL_FAST) || n > UINT32_MAX)
 		return -EINVAL;
-	check_inert(ops, n, __func__);
 	if (n == 0)
 		return 0;
 	if (unlikely(task->scope->effective))
 		return refuse_all(s, task, ops, n);
-	for (size_t i = 0; i < n; i++)
-		op_start(&s->loop, &ops[i], NULL);
 	batch_open(&batch, &s->loop, ops, n, false);
+	for (size_t i = 0; i < n; i++) {
+		check_inert(ops, i, __func__);
+		op_start(&s->loop, &ops[i], NULL);
+		batch_count(&batch, &ops[i]);
+	}
+	batch_close(&batch);
 	batch_await(s, task, &batch, flags == COIL_FAIL_FAST);
 	return gather_result(&batch, task, flags);
 }
@@ -214,10 +229,11 @@ static void unlink_steps(struct coil_op *steps, size_t n)
 		op_sqe(&steps[i])->flags &= (uint8_t) ~(IOSQE_IO_LINK | IOSQE_IO_HARDLINK);
 }
 
-static void chain_await(struct scheduler *s, struct coil_task *task, struct batch *batch)
+static inline __attribute__((always_inline)) void
+chain_await(struct scheduler *s, struct coil_task *task, struct batch *batch)
 {
 	s->loop.batch = batch->countdown.left;
-	task_await(s, task, &batch->countdown.future);
+	task_await_kernel(s, task, &batch->countdown.future);
 	while (batch->countdown.left > 0) {
 		cancel_running_step(batch);
 		countdown_rearm(&batch->countdown);
@@ -375,7 +391,7 @@ static bool can_be_linked(const struct coil_loop *loop, const struct coil_op *st
 			  int flags)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!op_is_native(loop, &steps[i]) ||
+		if (!(op_is_plain(loop, &steps[i]) || op_is_native(loop, &steps[i])) ||
 		    (i + 1 < n && !(flags & COIL_HARD) && hides_failure(&steps[i])))
 			return false;
 	return true;
@@ -393,7 +409,8 @@ int coil_chain(struct coil_op *steps, size_t n, int flags)
 		return -E2BIG;
 	if (!chain_is_valid(steps, n))
 		return -EINVAL;
-	check_inert(steps, n, __func__);
+	for (size_t i = 0; i < n; i++)
+		check_inert(steps, i, __func__);
 	if (n == 0)
 		return 0;
 	if (unlikely(task->scope->effective))
@@ -403,6 +420,9 @@ int coil_chain(struct coil_op *steps, size_t n, int flags)
 	link_steps(steps, n, flags);
 	op_start_chain(&s->loop, steps, (uint32_t)n);
 	batch_open(&batch, &s->loop, steps, n, true);
+	for (size_t i = 0; i < n; i++)
+		batch_count(&batch, &steps[i]);
+	batch_close(&batch);
 	chain_await(s, task, &batch);
 	unlink_steps(steps, n);
 	return chain_result(steps, n, task, batch.was_asked);
