@@ -23,7 +23,6 @@
 #endif
 
 #define DRAIN_NS (5 * COIL_SEC)
-#define PARKED_SIZE_MAX 4096
 
 const char *argp_program_version = "coil-echo " COIL_VERSION;
 
@@ -85,19 +84,53 @@ static int echo(void *arg)
 	return 0;
 }
 
-/* With --serve: a stack only while there is something to echo. */
+/* Buffers of handlers that are done, for the next: who waits needs none. */
+struct buffer {
+	struct buffer *next;
+	char bytes[];
+};
+
+static struct buffer *spare;
+
+static struct buffer *take_buffer(void)
+{
+	struct buffer *buffer = spare;
+
+	if (!buffer)
+		return malloc(sizeof *buffer + server.size);
+	spare = buffer->next;
+	return buffer;
+}
+
+static void keep_buffer(struct buffer *buffer)
+{
+	buffer->next = spare;
+	spare = buffer;
+}
+
+static void free_buffers(void)
+{
+	while (spare)
+		free(take_buffer());
+}
+
+/* With --serve: a stack and a buffer only while there is something to echo. */
 static int echo_once(struct coil_stream *stream, void *arg)
 {
-	char buffer[PARKED_SIZE_MAX];
-	size_t size = server.size < sizeof buffer ? server.size : sizeof buffer;
-	int n = coil_stream_read(stream, buffer, size);
+	struct buffer *buffer = take_buffer();
+	int n;
 
 	(void)arg;
-	if (n <= 0)
-		return n;
-	server.requests++;
-	server.bytes += (uint64_t)n;
-	return coil_stream_write(stream, buffer, (size_t)n);
+	if (!buffer)
+		return -ENOMEM;
+	n = coil_stream_read(stream, buffer->bytes, server.size);
+	if (n > 0) {
+		server.requests++;
+		server.bytes += (uint64_t)n;
+		n = coil_stream_write(stream, buffer->bytes, (size_t)n);
+	}
+	keep_buffer(buffer);
+	return n;
 }
 
 static int serve_parked(struct coil_listener *listener)
@@ -110,6 +143,7 @@ static int serve_parked(struct coil_listener *listener)
 	coil_serve_stats(listener, &stats);
 	server.connections = stats.accepted;
 	coil_listener_close(listener);
+	free_buffers();
 	return rc;
 }
 
@@ -197,7 +231,7 @@ static const struct argp_option options[] = {
 	{"size", KEY_SIZE, "BYTES", 0, "largest single read (64k)", 0},
 	{"receive", KEY_RECEIVE, "auto|oneshot|multishot", 0, "how connections receive (auto)", 0},
 	{"serve", KEY_SERVE, NULL, 0,
-	 "no task for a connection that waits (coil_serve); reads of 4k at most", 0},
+	 "no task and no buffer for a connection that waits (coil_serve)", 0},
 	{"spin", KEY_SPIN, "off|adaptive", 0, "look for work before each sleep (off)", 0},
 	{0},
 };

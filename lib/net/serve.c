@@ -73,6 +73,7 @@ struct serve_conn *serve_next_waiting(struct serve *serve)
 	struct serve_conn *conn = pop(&serve->waiting);
 
 	serve->counts.waiting -= conn != NULL;
+	serve->taken += conn != NULL;
 	return conn;
 }
 
@@ -106,7 +107,7 @@ static void welcome(struct serve *serve, struct serve_conn *conn)
 	serve->counts.accepted++;
 	serve->counts.open++;
 	serve->counts.refused += serve->is_ending;
-	conn_park(conn);
+	(void)conn_park(conn);
 }
 
 static int accept_next(struct serve *serve)
@@ -206,7 +207,7 @@ static int mind_time(void *arg)
 
 static int ended_reason(struct serve *serve, const struct serve_conn *conn)
 {
-	if (!result_is_cancel(conn->result) || conn->limit == CONN_NO_LIMIT)
+	if (!result_is_cancel(conn->result))
 		return conn->result;
 	serve->counts.timed_out_first += conn->limit == CONN_FIRST_BYTE;
 	serve->counts.timed_out_idle += conn->limit == CONN_IDLE;
@@ -218,21 +219,42 @@ static void sort_arrived(struct serve *serve)
 	struct serve_conn *conn;
 
 	while ((conn = pop(&serve->arrived)) != NULL) {
-		if (conn_look(conn) == CONN_HAS_BYTES) {
-			serve->counts.waiting++;
-			list_push_back(&serve->waiting, &conn->link);
-		} else {
+		enum conn_news news = conn_look(conn);
+
+		if (news == CONN_ENDED) {
 			conn_close(conn, ended_reason(serve, conn));
+			continue;
 		}
+		conn->state = CONN_RUNNING;
+		if (news == CONN_HAS_NONE && conn_park(conn))
+			continue;
+		conn->state = CONN_ARRIVED;
+		serve_hand_over(serve, conn);
 	}
 }
 
+/* Nobody waits while a handler is free. */
 static bool can_start(const struct serve *serve)
 {
 	unsigned max = serve->options.handlers_max;
 
-	return !list_is_empty(&serve->waiting) &&
-	       (!max || serve->handlers_alive < max || serve->free_count > 0);
+	return !list_is_empty(&serve->waiting) && (!max || serve->handlers_alive < max);
+}
+
+/*
+ * Those that run may be done in a moment: then it is cheaper to wait for them than to start as many
+ * as have come in one turn, of which most would not be kept. In two turns what they asked of the
+ * kernel at once is done.
+ */
+static bool is_line_quick(struct serve *serve)
+{
+	uint64_t before = serve->taken;
+
+	if (serve->handlers_alive < SERVE_HANDLERS_KEPT)
+		return false;
+	for (int i = 0; i < 2; i++)
+		task_yield(scheduler_required("coil_serve"), task_required("coil_serve"));
+	return serve->taken - before >= SERVE_HANDLERS_KEPT / 2;
 }
 
 static void start_waiting(struct serve *serve)
@@ -240,18 +262,19 @@ static void start_waiting(struct serve *serve)
 	struct serve_conn *conn;
 	int rc = 0;
 
-	while (can_start(serve)) {
+	if (can_start(serve) && is_line_quick(serve))
+		return;
+	while (rc == 0 && can_start(serve)) {
 		conn = serve_next_waiting(serve);
 		if (unlikely(serve->handlers.scope.reason)) { /* the drain is over */
 			conn_close(conn, -ETIME);
 			continue;
 		}
-		rc = serve_hand_over(serve, conn) ? 0 : serve_start_handler(serve, conn);
+		rc = serve_start_handler(serve, conn);
 		if (likely(rc == 0))
 			continue;
 		list_push_front(&serve->waiting, &conn->link);
 		serve->counts.waiting++;
-		break;
 	}
 	if (rc < 0 && !serve->is_short)
 		serve_tell_error(serve, NULL, rc);
@@ -266,8 +289,7 @@ static void begin_drain(struct serve *serve)
 	int64_t now = loop_read_clock(serve->loop);
 
 	coil_group_cancel(&serve->helpers);
-	while (serve_hand_over(serve, NULL))
-		;
+	serve_release_free(serve);
 	while (ask_first(serve, &serve->fresh, CONN_DRAINED))
 		;
 	while (ask_first(serve, &serve->idle, CONN_DRAINED))
@@ -367,6 +389,7 @@ static int open_buffers(struct serve *serve)
 	if (serve->options.flags & COIL_SERVE_UNREAD)
 		return 0;
 	rc = buffers_open(serve->loop, BUFFERS_HOT, &serve->buffers);
+	serve->has_multishot = rc == 0 && (serve->loop->driver->features & DRIVER_RECV_MULTISHOT);
 	return rc == -EOPNOTSUPP ? 0 : rc;
 }
 

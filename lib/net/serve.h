@@ -3,8 +3,13 @@
  * A server, and the record of a connection that it serves.
  *
  *   PARKED   its operation is in the kernel; in @fresh, @idle, or @asked
- *   ARRIVED  the operation is done; in @arrived, or with bytes in @waiting, or given to a handler
+ *   ARRIVED  that has told of something; in @arrived, or with bytes in @waiting, or given to a
+ *            handler
  *   RUNNING  a handler has it
+ *   LEFT     closed, but the kernel owes the last completion of its receive
+ *
+ * A receive for many messages stays in the kernel in all of these states; what it brings while the
+ * connection is not parked is queued.
  *
  * Invariant: a connection is in exactly one of these places, and its memory stays while the kernel
  * owes a completion to it. Only the task in coil_serve takes connections out of @arrived. Nobody is
@@ -16,10 +21,13 @@
 #include "coil/completion.h"
 #include "coil/group.h"
 #include "coil/serve.h"
-#include "loop/buffers.h"
+#include "loop/buffer_queue.h"
 #include "net/socket_stream.h"
 
 struct serve_conn;
+
+/* Handlers that stay for the next burst: to start one costs ten times as much as to wake it. */
+#define SERVE_HANDLERS_KEPT 256u
 
 /* A handler that is done, and waits for the next burst of any connection; in its frame. */
 struct serve_handler {
@@ -35,6 +43,7 @@ struct serve {
 	struct coil_serve_options options; /* without zeroes that stand for defaults */
 	struct stream_ops ops;		/* of its connections */
 	struct buffers *buffers;	/* what parked connections receive into; NULL: they poll */
+	bool has_multishot;		/* busy ones may, for many messages */
 	struct coil_group helpers;	/* who accepts, who minds the time: they meet the cancel */
 	struct coil_scope shield;	/* handlers do not */
 	struct coil_group handlers;
@@ -55,13 +64,22 @@ struct serve {
 	bool is_short;			/* of memory: who waits is tried again */
 	int result;			/* of coil_serve */
 	unsigned handlers_alive;
+	uint64_t taken;			/* out of @waiting, ever */
 	struct coil_serve_stats counts;
 };
 
 enum conn_state {
 	CONN_RUNNING,
 	CONN_PARKED,
-	CONN_ARRIVED
+	CONN_ARRIVED,
+	CONN_LEFT
+};
+
+/* What is in the kernel. */
+enum conn_armed {
+	CONN_UNARMED,
+	CONN_ARMED_ONCE,	/* a receive, or a poll: while it is parked */
+	CONN_ARMED_FOR_MANY
 };
 
 /* Why an operation was asked to end. */
@@ -79,12 +97,13 @@ struct serve_conn {
 	struct serve *serve;
 	void *user;
 	int64_t deadline;
-	int32_t result;			/* of its operation; later an error for a read to tell */
+	int32_t result;			/* of its operation; if @is_ended, for a read to tell */
 	uint8_t state;			/* enum conn_state */
 	uint8_t limit;			/* enum conn_limit */
-	uint16_t buffer;		/* with what has come and was not read; or BUFFERS_NONE */
-	uint32_t early_start;		/* where that lies in the buffer */
-	uint32_t early_count;
+	uint8_t armed;			/* enum conn_armed */
+	bool is_asked : 1;		/* what is armed, to end: it must not be parked on */
+	bool is_ended : 1;		/* behind what is queued */
+	struct buffer_queue queue;	/* of serve->buffers */
 };
 
 _Static_assert(sizeof(struct serve_conn) <= 256, "what a parked connection costs");
@@ -92,6 +111,7 @@ _Static_assert(sizeof(struct serve_conn) <= 256, "what a parked connection costs
 /* What to do with a connection whose operation is done. */
 enum conn_news {
 	CONN_HAS_BYTES,
+	CONN_HAS_NONE,
 	CONN_ENDED
 };
 
@@ -106,13 +126,17 @@ void conn_free(struct serve_conn *conn);
 /* The table for streams of @serve. */
 void conn_ops_init(struct stream_ops *ops);
 
-/* In a task. Gives the connection back to the kernel until bytes come. */
-void conn_park(struct serve_conn *conn);
+/*
+ * In a task. Gives the connection back to the kernel until bytes come, or closes it if its end, or
+ * that of the server, has. False: bytes have come, and it still runs.
+ */
+bool conn_park(struct serve_conn *conn);
 
 /* In a task. Asks the operation of a parked connection to end. */
 void conn_ask(struct serve_conn *conn, enum conn_limit limit);
 
-/* What its operation has brought; CONN_ENDED with the reason in conn->result. */
+/* What its operation has brought; CONN_ENDED with the reason in conn->result; CONN_HAS_NONE: to be
+ * parked anew. */
 enum conn_news conn_look(struct serve_conn *conn);
 
 /* Were bytes read ahead, and not taken? */
@@ -129,8 +153,11 @@ int serve_start_handler(struct serve *serve, struct serve_conn *conn);
 
 void serve_tell_error(struct serve *serve, struct coil_stream *stream, int error);
 
-/* @conn has bytes: to a handler that is free. False: there is none. */
-bool serve_hand_over(struct serve *serve, struct serve_conn *conn);
+/* @conn has bytes: to a handler that is free, or it waits for one. */
+void serve_hand_over(struct serve *serve, struct serve_conn *conn);
+
+/* Those that are free end. */
+void serve_release_free(struct serve *serve);
 
 /* A connection has arrived, or something else has happened. */
 void serve_wake(struct serve *serve);

@@ -1,63 +1,170 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A connection of a server. While it is parked a receive is in the kernel that takes a buffer of
- * the loop's when it has data: with that a burst begins, and the handler's first read takes it from
- * there. Where there are no buffers to be had, or COIL_SERVE_UNREAD wants none, it is a poll.
+ * the loop's when it has data: with that a burst begins, and the handler's reads take it from
+ * there. One that was busy with small messages gets a receive for many of them, which stays from
+ * burst to burst, so that to park costs nothing; what it brings meanwhile is queued. As with other
+ * streams (socket_read.c), it is asked to end where messages are large or the handler is behind.
+ * Where there are no buffers to be had, or COIL_SERVE_UNREAD wants none, the operation is a poll.
+ *
  * Completions only move the record to another list.
  */
 #include "net/serve.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "coil/scope.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
+#include "loop/watch.h"
 #include "task/await.h"
 
-/* -- Parked --------------------------------------------------------------------------------------
+/* Buffers that wait for the handler; then the receive is asked to end, until they are read. */
+#define QUEUE_HIGH 8u
+
+/* -- What the kernel brings ----------------------------------------------------------------------
  */
 
-/* A burst begins. */
-static void begin_burst(struct serve_conn *conn)
+/* Asks what is armed to end. The ring keeps the order: this cannot meet a later operation of the
+ * same record. There is room. */
+static void push_cancel(struct serve_conn *conn)
 {
-	if (conn->early_count > 0)
-		conn->socket.stream.flags |= STREAM_AHEAD;
-	conn->result = 0;
-	conn->limit = CONN_NO_LIMIT;
+	struct serve *serve = conn->serve;
+	struct io_uring_sqe sqe;
+
+	memset(&sqe, 0, sizeof sqe);
+	io_uring_prep_cancel64(&sqe, (uintptr_t)&conn->completion, 0);
+	ring_push(&serve->loop->ring, &sqe, &serve->cancelled);
+	serve->owed++;
+	conn->is_asked = true;
 }
 
-static bool has_bytes_only(const struct serve_conn *conn)
+/* Without room the next that comes asks again. */
+static rarely void give_up_many(struct serve_conn *conn)
 {
-	return conn->serve->buffers ? conn->result > 0 : conn->result == POLLIN;
+	conn->socket.streak = SOCKET_STREAK_LARGE;
+	if (conn->armed == CONN_ARMED_FOR_MANY && !conn->is_asked &&
+	    ring_room(&conn->serve->loop->ring) > 0)
+		push_cancel(conn);
+}
+
+/* More was there than a buffer has room for? Else it was a small message. */
+static inline void judge(struct serve_conn *conn, uint32_t bytes)
+{
+	struct socket_stream *socket = &conn->socket;
+
+	if (unlikely((bytes == conn->serve->buffers->bytes && !socket->is_drained) ||
+		     conn->queue.count >= QUEUE_HIGH))
+		give_up_many(conn);
+	else if (socket->streak < SOCKET_STREAK_ARMS)
+		socket->streak++;
+}
+
+static inline void keep(struct serve_conn *conn, int32_t result, uint32_t cqe_flags)
+{
+	struct buffers *buffers = conn->serve->buffers;
+	uint16_t id = buffers_take(buffers, cqe_flags);
+
+	if (unlikely(result <= 0 || conn->state == CONN_LEFT)) {
+		buffers_give(buffers, id);
+		return;
+	}
+	watch_filled(buffers_data(buffers, id), (size_t)result);
+	buffer_queue_append(&conn->queue, buffers, id, (uint32_t)result);
+	judge(conn, (uint32_t)result);
+}
+
+/* Is that the end of the stream, or an error of the socket's? */
+static bool is_ending(const struct serve_conn *conn, int32_t result)
+{
+	if (!conn->serve->buffers)
+		return false; /* a poll */
+	return result <= 0 && result != -ENOBUFS && result != -EAGAIN && !result_is_cancel(result);
+}
+
+/* The last completion of what was armed. */
+static inline void disarm(struct serve_conn *conn, int32_t result)
+{
+	struct serve *serve = conn->serve;
+
+	if (unlikely(conn->armed == CONN_ARMED_FOR_MANY)) {
+		if (result == -ENOBUFS)
+			conn->socket.streak = SOCKET_STREAK_STARVED;
+		if (result == -EINVAL || result == -EOPNOTSUPP) {
+			serve->has_multishot = false; /* another way, then */
+			result = -ECANCELED;
+		}
+	}
+	conn->armed = CONN_UNARMED;
+	conn->is_asked = false;
+	conn->is_ended = is_ending(conn, result);
+	conn->result = result;
+	serve->owed--;
+}
+
+static inline bool has_bytes_only(const struct serve_conn *conn)
+{
+	return conn->serve->buffers ? !buffer_queue_is_empty(&conn->queue) :
+				      conn->result == POLLIN;
+}
+
+static inline void unpark(struct serve_conn *conn)
+{
+	struct serve *serve = conn->serve;
+
+	conn->state = CONN_ARRIVED;
+	serve->counts.parked--;
+	list_remove(&conn->link);
+	if (likely(has_bytes_only(conn))) {
+		conn->limit = CONN_NO_LIMIT;
+		serve_hand_over(serve, conn);
+	} else {
+		list_push_back(&serve->arrived, &conn->link);
+		serve_wake(serve);
+	}
+}
+
+/* Nobody's any more. */
+static rarely void leave(struct serve_conn *conn)
+{
+	struct serve *serve = conn->serve;
+
+	if (conn->armed)
+		return;
+	conn_free(conn);
+	if (serve->is_ending)
+		serve_wake(serve);
+}
+
+static void tell_reader(struct serve_conn *conn)
+{
+	struct coil_future *reader = conn->socket.waiting;
+
+	if (reader && future_is_pending(reader))
+		future_resolve(reader, 0);
 }
 
 static void conn_arrive(struct coil_completion *completion, int32_t result, uint32_t cqe_flags)
 {
 	struct serve_conn *conn = container_of(completion, struct serve_conn, completion);
-	struct serve *serve = conn->serve;
 
-	check(conn->state == CONN_PARKED);
-	conn->state = CONN_ARRIVED;
-	conn->result = result;
 	conn->socket.is_drained = !(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
-	if (cqe_flags & IORING_CQE_F_BUFFER) {
-		conn->buffer = buffers_take(serve->buffers, cqe_flags);
-		conn->early_start = 0;
-		conn->early_count = result > 0 ? (uint32_t)result : 0;
-	}
-	serve->owed--;
-	serve->counts.parked--;
-	list_remove(&conn->link);
-	if (likely(has_bytes_only(conn)) && serve_hand_over(serve, conn)) {
-		begin_burst(conn);
-		return;
-	}
-	list_push_back(&serve->arrived, &conn->link);
-	serve_wake(serve);
+	if (likely(cqe_flags & IORING_CQE_F_BUFFER))
+		keep(conn, result, cqe_flags);
+	if (!(cqe_flags & IORING_CQE_F_MORE))
+		disarm(conn, result);
+	if (likely(conn->state == CONN_PARKED))
+		unpark(conn);
+	else if (unlikely(conn->state == CONN_LEFT))
+		leave(conn);
+	else
+		tell_reader(conn);
 }
+
+/* -- Parked --------------------------------------------------------------------------------------
+ */
 
 static void stage(struct serve_conn *conn, struct coil_op *op)
 {
@@ -70,8 +177,42 @@ static void stage(struct serve_conn *conn, struct coil_op *op)
 	op_prep_recv(op, conn->socket.io_fd, NULL, 0, 0);
 	op_sqe(op)->flags |= IOSQE_BUFFER_SELECT;
 	op_sqe(op)->buf_group = buffers->group;
-	if (conn->socket.is_drained)
-		op_sqe(op)->ioprio |= IORING_RECVSEND_POLL_FIRST;
+}
+
+static void push(struct serve_conn *conn, struct coil_op *op, enum conn_armed armed)
+{
+	ring_push(&conn->serve->loop->ring, op->sqe, &conn->completion);
+	conn->serve->owed++;
+	conn->armed = (uint8_t)armed;
+}
+
+/* If it has shown that this pays. Never POLL_FIRST: loop/receiver.c. */
+static bool arm_for_many(struct serve_conn *conn)
+{
+	struct serve *serve = conn->serve;
+	struct coil_op op;
+
+	if (likely(conn->socket.streak < SOCKET_STREAK_ARMS) || !serve->has_multishot ||
+	    ring_room(&serve->loop->ring) == 0)
+		return false;
+	if (!buffers_are_plenty(serve->buffers)) {
+		conn->socket.streak = SOCKET_STREAK_STARVED;
+		return false;
+	}
+	stage(conn, &op);
+	op_sqe(&op)->ioprio |= IORING_RECV_MULTISHOT;
+	push(conn, &op, CONN_ARMED_FOR_MANY);
+	return true;
+}
+
+static void arm_once(struct serve_conn *conn)
+{
+	struct coil_op op;
+
+	stage(conn, &op);
+	if (conn->serve->buffers && conn->socket.is_drained)
+		op_sqe(&op)->ioprio |= IORING_RECVSEND_POLL_FIRST;
+	push(conn, &op, CONN_ARMED_ONCE);
 }
 
 static void await_ring(struct coil_loop *loop)
@@ -82,8 +223,29 @@ static void await_ring(struct coil_loop *loop)
 		task_yield(task_scheduler(task), task);
 }
 
+static void reader_cancel(struct coil_future *future)
+{
+	future_resolve(future, -ECANCELED);
+}
+
+static const struct coil_future_ops reader_ops = {.kind = "receive", .cancel = reader_cancel};
+
+/* What is armed must not be parked on, for it ends without bytes, soon. */
+static rarely void await_disarmed(struct serve_conn *conn)
+{
+	struct coil_task *task = task_required("coil_serve");
+	struct coil_future told;
+
+	while (conn->armed) {
+		future_init(&told, &conn->serve->loop->ready, &reader_ops);
+		conn->socket.waiting = &told;
+		task_wait_to_the_end(task_scheduler(task), task, &told);
+		conn->socket.waiting = NULL;
+	}
+}
+
 /* A new one has not had its first byte. */
-static void put_in_line(struct serve_conn *conn)
+static inline void put_in_line(struct serve_conn *conn)
 {
 	struct serve *serve = conn->serve;
 	const struct coil_serve_options *options = &serve->options;
@@ -95,39 +257,36 @@ static void put_in_line(struct serve_conn *conn)
 	list_push_back(is_fresh ? &serve->fresh : &serve->idle, &conn->link);
 }
 
-void conn_park(struct serve_conn *conn)
+bool conn_park(struct serve_conn *conn)
 {
 	struct serve *serve = conn->serve;
-	struct coil_op op;
 
-	check(conn->state == CONN_RUNNING && conn->early_count == 0);
-	await_ring(serve->loop);
-	if (serve->is_ending) {
-		conn_close(conn, 0);
-		return;
+	check(conn->state == CONN_RUNNING);
+	if (unlikely(conn->is_asked))
+		await_disarmed(conn);
+	if (unlikely(!conn->armed))
+		await_ring(serve->loop);
+	if (unlikely(!buffer_queue_is_empty(&conn->queue)))
+		return false;
+	if (unlikely(conn->is_ended || serve->is_ending)) {
+		conn_close(conn, conn->is_ended ? conn->result : 0);
+		return true;
 	}
-	stage(conn, &op);
-	ring_push(&serve->loop->ring, op.sqe, &conn->completion);
+	if (!conn->armed && !arm_for_many(conn))
+		arm_once(conn);
 	conn->state = CONN_PARKED;
-	serve->owed++;
 	serve->counts.parked++;
 	put_in_line(conn);
+	return true;
 }
 
 void conn_ask(struct serve_conn *conn, enum conn_limit limit)
 {
-	struct serve *serve = conn->serve;
-	struct io_uring_sqe sqe;
-
 	check(conn->state == CONN_PARKED);
-	memset(&sqe, 0, sizeof sqe);
-	io_uring_prep_cancel64(&sqe, (uintptr_t)&conn->completion, 0);
-	/* The ring keeps the order: this cannot meet a later operation of the same record. */
-	ring_push(&serve->loop->ring, &sqe, &serve->cancelled);
-	serve->owed++;
+	push_cancel(conn);
 	conn->limit = (uint8_t)limit;
 	list_remove(&conn->link);
-	list_push_back(&serve->asked, &conn->link);
+	list_push_back(&conn->serve->asked, &conn->link);
 }
 
 /* -- What has come -------------------------------------------------------------------------------
@@ -143,60 +302,40 @@ static int look_behind(struct serve_conn *conn)
 	return op_await(&op);
 }
 
-static void give_buffer(struct serve_conn *conn)
+static enum conn_news look(struct serve_conn *conn)
 {
-	if (conn->buffer == BUFFERS_NONE)
-		return;
-	buffers_give(conn->serve->buffers, conn->buffer);
-	conn->buffer = BUFFERS_NONE;
-	conn->early_count = 0;
-	conn->socket.stream.flags &= ~(uint32_t)STREAM_AHEAD;
-}
+	bool is_poll = !conn->serve->buffers && conn->result > 0;
 
-/* All buffers are out: the handler's own read brings the bytes. So does it where another poll was
- * in order (-EAGAIN). */
-static bool is_for_handler(int result)
-{
-	return result > 0 || result == -EAGAIN;
+	if (!buffer_queue_is_empty(&conn->queue))
+		return CONN_HAS_BYTES;
+	/* Nobody has asked for that. */
+	if (result_is_cancel(conn->result) && conn->limit == CONN_NO_LIMIT)
+		return CONN_HAS_NONE;
+	if ((is_poll && (conn->result & ~POLLIN)) || conn->result == -ENOBUFS)
+		conn->result = look_behind(conn);
+	/* All buffers are out: the handler's own read brings the bytes. So does it where another
+	 * poll was in order (-EAGAIN). */
+	return conn->result > 0 || conn->result == -EAGAIN ? CONN_HAS_BYTES : CONN_ENDED;
 }
 
 enum conn_news conn_look(struct serve_conn *conn)
 {
-	bool is_poll = !conn->serve->buffers && conn->result > 0;
+	enum conn_news news = look(conn);
 
-	if ((is_poll && (conn->result & ~POLLIN)) || conn->result == -ENOBUFS)
-		conn->result = look_behind(conn);
-	if (!is_for_handler(conn->result)) {
-		give_buffer(conn);
-		return CONN_ENDED;
-	}
-	begin_burst(conn);
-	return CONN_HAS_BYTES;
+	if (news == CONN_HAS_BYTES)
+		conn->limit = CONN_NO_LIMIT;
+	return news;
 }
 
 bool conn_has_bytes(const struct serve_conn *conn)
 {
 	const struct stream_in *in = conn->socket.stream.in;
 
-	return conn->early_count > 0 || (in && in->count > 0);
+	return !buffer_queue_is_empty(&conn->queue) || (in && in->count > 0);
 }
 
 /* -- The stream ----------------------------------------------------------------------------------
  */
-
-static size_t take_early(struct serve_conn *conn, void *buf, size_t len)
-{
-	const char *data = buffers_data(conn->serve->buffers, conn->buffer);
-
-	if (len > conn->early_count)
-		len = conn->early_count;
-	memcpy(buf, data + conn->early_start, len);
-	conn->early_start += (uint32_t)len;
-	conn->early_count -= (uint32_t)len;
-	if (conn->early_count == 0)
-		give_buffer(conn);
-	return len;
-}
 
 /* More than the buffer has room for had come: what is there now belongs to the same read. An error
  * is told by the next one, for the kernel tells it once. */
@@ -209,54 +348,88 @@ static size_t read_on(struct serve_conn *conn, void *buf, size_t len)
 	conn->socket.reading = &op;
 	rc = op_await(&op);
 	conn->socket.reading = NULL;
-	if (rc > 0)
+	if (rc > 0) {
 		conn->socket.is_drained = !(op.cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
-	else if (rc == -EAGAIN || rc == 0)
+	} else if (rc == -EAGAIN || rc == 0) {
 		conn->socket.is_drained = rc != 0;
-	else if (rc != coil_cancelling())
+	} else if (rc != coil_cancelling()) {
 		conn->result = rc;
+		conn->is_ended = true;
+	}
 	return rc > 0 ? (size_t)rc : 0;
 }
 
-static int read_early(struct serve_conn *conn, void *buf, size_t len)
+static inline int read_queued(struct serve_conn *conn, struct coil_task *task, void *buf,
+			      size_t len)
 {
-	struct coil_task *task = task_required("coil_stream_read");
 	size_t got;
 	int rc = stream_refuse();
 
-	if (rc < 0)
+	if (unlikely(rc < 0))
 		return rc;
 	if (len > COIL_STREAM_BYTES_MAX)
 		len = COIL_STREAM_BYTES_MAX;
-	got = take_early(conn, buf, len);
-	if (got < len && !conn->socket.is_drained)
+	got = buffer_queue_take(&conn->queue, conn->serve->buffers, buf, len);
+	if (unlikely(got < len && !conn->socket.is_drained) && !conn->armed)
 		got += read_on(conn, (char *)buf + got, len - got);
 	else
 		task_pay(task_scheduler(task), task);
 	return (int)got;
 }
 
+/* 0: the receive has brought something, or has ended; or the reason of a cancelled scope. */
+static int await_receive(struct serve_conn *conn, struct coil_task *task)
+{
+	struct coil_future told;
+	int rc;
+
+	future_init(&told, &conn->serve->loop->ready, &reader_ops);
+	conn->socket.waiting = &told;
+	rc = task_await(task_scheduler(task), task, &told);
+	conn->socket.waiting = NULL;
+	return rc;
+}
+
 static int conn_read(struct coil_stream *stream, void *buf, size_t len)
 {
+	struct coil_task *task = task_required("coil_stream_read");
 	struct serve_conn *conn = conn_of(stream);
-	int rc = conn->result;
+	int rc;
 
-	if (likely(conn->early_count > 0))
-		return read_early(conn, buf, len);
-	if (unlikely(rc < 0)) {
-		conn->result = 0;
-		return rc;
+	for (;;) {
+		if (likely(!buffer_queue_is_empty(&conn->queue)))
+			return read_queued(conn, task, buf, len);
+		if (unlikely(conn->is_ended)) {
+			conn->is_ended = false;
+			return conn->result;
+		}
+		if (!conn->armed && !arm_for_many(conn))
+			return socket_read(stream, buf, len);
+		rc = await_receive(conn, task);
+		if (rc < 0)
+			return rc;
 	}
-	return socket_read(stream, buf, len);
 }
 
 static size_t conn_received(const struct coil_stream *stream)
 {
-	return conn_of((struct coil_stream *)(uintptr_t)stream)->early_count;
+	const struct serve_conn *conn = conn_of((struct coil_stream *)(uintptr_t)stream);
+
+	return conn->serve->buffers ? buffer_queue_bytes(&conn->queue, conn->serve->buffers) : 0;
 }
 
 /* -- Begin and end -------------------------------------------------------------------------------
  */
+
+/* Its memory goes with the last completion. */
+static rarely void leave_armed(struct serve_conn *conn)
+{
+	await_ring(conn->serve->loop);
+	if (conn->armed && !conn->is_asked)
+		push_cancel(conn);
+	if (conn->armed)
+		conn->state = CONN_LEFT;
+}
 
 static void conn_end(struct coil_stream *stream)
 {
@@ -266,9 +439,13 @@ static void conn_end(struct coil_stream *stream)
 	check_use(conn->state == CONN_ARRIVED,
 		  "coil_serve closes this stream: return a negative value from its handler");
 	check(list_is_empty(&conn->link));
-	give_buffer(conn);
+	if (conn->armed)
+		leave_armed(conn);
+	while (!buffer_queue_is_empty(&conn->queue))
+		buffer_queue_drop(&conn->queue, serve->buffers);
 	socket_stream_end(&conn->socket);
-	conn_free(conn);
+	if (!conn->armed)
+		conn_free(conn);
 	serve->counts.open--;
 	serve->counts.closed++;
 	if (serve->is_full && future_is_pending(&serve->room))
@@ -305,11 +482,12 @@ struct socket_stream *conn_make(struct coil_loop *loop, void *context)
 		return NULL;
 	socket_stream_init(&conn->socket, &serve->ops, loop);
 	conn->socket.is_drained = true;
-	/* Between bursts it waits by a receive of its own: there is no room for two. */
-	conn->socket.receive = COIL_RECEIVE_ONESHOT;
+	conn->socket.receive = COIL_RECEIVE_ONESHOT; /* what goes beyond that is done here */
+	if (serve->buffers)
+		conn->socket.stream.flags |= STREAM_AHEAD;
 	conn->completion.complete = conn_arrive;
 	conn->serve = serve;
-	conn->buffer = BUFFERS_NONE;
+	buffer_queue_init(&conn->queue);
 	conn->state = CONN_RUNNING;
 	conn->limit = CONN_FIRST_BYTE;
 	list_init(&conn->link);

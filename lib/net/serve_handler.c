@@ -11,9 +11,6 @@
 #include "coil/task.h"
 #include "task/await.h"
 
-/* Handlers that stay for the next burst: to start one costs ten times as much as to wake it. */
-#define FREE_MAX 256u
-
 static int call_once(struct serve_conn *conn, struct coil_scope *scope)
 {
 	struct coil_stream *stream = &conn->socket.stream;
@@ -46,7 +43,8 @@ static int call_handler(struct serve_conn *conn, struct coil_scope *scope)
 	return rc >= 0 && sent < 0 ? sent : rc;
 }
 
-static void finish(struct serve_conn *conn, int rc)
+/* False: more bytes have come meanwhile. */
+static bool finish(struct serve_conn *conn, int rc)
 {
 	struct coil_stream *stream = &conn->socket.stream;
 	struct serve *serve = conn->serve;
@@ -56,17 +54,18 @@ static void finish(struct serve_conn *conn, int rc)
 		serve_tell_error(serve, stream, rc);
 	if (rc < 0 || (stream->flags & STREAM_ENDED)) {
 		conn_close(conn, rc < 0 ? rc : 0);
-		return;
+		return true;
 	}
 	if (unlikely(stream->in || stream->out))
 		stream_trim(stream);
-	conn_park(conn);
+	return conn_park(conn);
 }
 
-static void handle_in_time(struct serve_conn *conn)
+static bool handle_in_time(struct serve_conn *conn)
 {
 	struct serve *serve = conn->serve;
 	struct coil_scope scope;
+	bool is_done;
 	int rc;
 
 	coil_scope_open(&scope);
@@ -76,27 +75,29 @@ static void handle_in_time(struct serve_conn *conn)
 		rc = -ETIME;
 	}
 	/* Inside: it is a close that does not wait for what cannot be sent. */
-	finish(conn, rc);
+	is_done = finish(conn, rc);
 	coil_scope_close(&scope);
+	return is_done;
 }
 
 static void handle(struct serve *serve, struct serve_conn *conn)
 {
+	bool has_deadline = serve->options.request_ns != CLOCK_FOREVER;
+
 	serve->counts.running++;
 	if (serve->counts.running > serve->counts.running_peak)
 		serve->counts.running_peak = serve->counts.running;
 	conn->state = CONN_RUNNING;
-	if (serve->options.request_ns == CLOCK_FOREVER)
-		finish(conn, call_handler(conn, NULL));
-	else
-		handle_in_time(conn);
+	while (!(has_deadline ? handle_in_time(conn) : finish(conn, call_handler(conn, NULL))))
+		continue;
 	serve->counts.running--;
 }
 
 /* Nothing asks a free handler to finish soon: it is released when the server ends. */
 static const struct coil_future_ops free_ops = {.kind = "server's next burst"};
 
-bool serve_hand_over(struct serve *serve, struct serve_conn *conn)
+/* False: none is free. */
+static bool wake_free(struct serve *serve, struct serve_conn *conn)
 {
 	struct coil_list *link = list_pop_front(&serve->free);
 	struct serve_handler *handler;
@@ -108,6 +109,21 @@ bool serve_hand_over(struct serve *serve, struct serve_conn *conn)
 	handler->conn = conn;
 	future_resolve(&handler->future, 0);
 	return true;
+}
+
+void serve_hand_over(struct serve *serve, struct serve_conn *conn)
+{
+	if (likely(wake_free(serve, conn)))
+		return;
+	list_push_back(&serve->waiting, &conn->link);
+	serve->counts.waiting++;
+	serve_wake(serve);
+}
+
+void serve_release_free(struct serve *serve)
+{
+	while (wake_free(serve, NULL))
+		continue;
 }
 
 /* What a handler did to its task must not be met by the next connection. */
@@ -122,7 +138,7 @@ static struct serve_conn *await_burst(struct serve *serve, struct coil_task *tas
 {
 	struct serve_handler handler;
 
-	if (serve->is_ending || serve->free_count >= FREE_MAX)
+	if (serve->is_ending || serve->free_count >= SERVE_HANDLERS_KEPT)
 		return NULL;
 	future_init(&handler.future, &serve->loop->ready, &free_ops);
 	list_init(&handler.link);

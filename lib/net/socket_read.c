@@ -22,11 +22,6 @@
 
 /* A message that fits one buffer, and is copied at less than a receive of its own would cost. */
 #define SMALL_BYTES 4096
-/* So many of them in a row, and a multishot is armed. */
-#define STREAK_ARMS 8
-/* What it takes more of them after a large one, and after a shortage of buffers. */
-#define STREAK_LARGE (-16)
-#define STREAK_STARVED (-64)
 
 /* -- One receive for one read --------------------------------------------------------------------
  */
@@ -36,11 +31,11 @@ static inline void note_size(struct socket_stream *socket, int bytes)
 	if (unlikely(bytes > SMALL_BYTES || !socket->is_drained)) {
 		if (socket->streak > 0)
 			socket->streak = 0;
-	} else if (socket->streak < STREAK_ARMS) {
+	} else if (socket->streak < SOCKET_STREAK_ARMS) {
 		socket->streak++;
 	}
 	socket->is_multishot = socket->receive == COIL_RECEIVE_MULTISHOT ||
-			       (socket->streak == STREAK_ARMS &&
+			       (socket->streak == SOCKET_STREAK_ARMS &&
 				socket->receive == COIL_RECEIVE_AUTO);
 }
 
@@ -113,11 +108,11 @@ static rarely bool arm(struct socket_stream *socket)
 		socket->receive = COIL_RECEIVE_ONESHOT;
 		return false;
 	}
-	if (socket->receive == COIL_RECEIVE_AUTO && socket->streak < STREAK_ARMS)
+	if (socket->receive == COIL_RECEIVE_AUTO && socket->streak < SOCKET_STREAK_ARMS)
 		return false;
 	if ((socket->receiver->flags & RECEIVER_STARVED) || !buffers_are_plenty(buffers)) {
 		socket->receiver->flags &= (uint8_t)~RECEIVER_STARVED;
-		socket->streak = STREAK_STARVED;
+		socket->streak = SOCKET_STREAK_STARVED;
 		return false;
 	}
 	op_prep_recv(&op, socket->io_fd, NULL, 0, 0);
@@ -133,7 +128,7 @@ static inline void judge(struct socket_stream *socket)
 		return;
 	if (socket->receive != COIL_RECEIVE_AUTO)
 		return;
-	socket->streak = STREAK_LARGE;
+	socket->streak = SOCKET_STREAK_LARGE;
 	receiver_cancel(receiver);
 }
 

@@ -8,6 +8,12 @@
 struct coil_listener;
 struct coil_op;
 
+/* Of struct socket_stream's @streak: so many small messages in a row, and a multishot is armed;
+ * what it takes more of them after a large one, and after a shortage of buffers. */
+#define SOCKET_STREAK_ARMS 8
+#define SOCKET_STREAK_LARGE (-16)
+#define SOCKET_STREAK_STARVED (-64)
+
 struct socket_stream {
 	struct coil_stream stream;
 	int fd;

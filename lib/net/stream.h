@@ -42,7 +42,7 @@ enum stream_flag {
 	STREAM_WRITING = 1 << 1, /* somebody writes, or was given the turn */
 	STREAM_ENDED = 1 << 2,	 /* a read has met the end */
 	STREAM_CLOSING = 1 << 3, /* somebody closes, and flushes before that */
-	STREAM_AHEAD = 1 << 4	 /* ops->read has bytes that the kernel gave already */
+	STREAM_AHEAD = 1 << 4	 /* ops->read may have bytes that the kernel gave already */
 };
 
 #define STREAM_CHECK_WORD 0x57e4a3d1u
