@@ -248,33 +248,44 @@ static bool can_start(const struct serve *serve)
  */
 static bool is_line_quick(struct serve *serve)
 {
+	struct coil_task *task = task_required("coil_serve");
 	uint64_t before = serve->taken;
 
-	if (serve->handlers_alive < SERVE_HANDLERS_KEPT)
-		return false;
 	for (int i = 0; i < 2; i++)
-		task_yield(scheduler_required("coil_serve"), task_required("coil_serve"));
+		task_yield(task_scheduler(task), task);
 	return serve->taken - before >= SERVE_HANDLERS_KEPT / 2;
+}
+
+/* 0, or -ENOMEM: the first in line waits on. */
+static int start_next(struct serve *serve)
+{
+	struct serve_conn *conn = serve_next_waiting(serve);
+	int rc;
+
+	if (unlikely(serve->handlers.scope.reason)) { /* the drain is over */
+		conn_close(conn, -ETIME);
+		return 0;
+	}
+	rc = serve_start_handler(serve, conn);
+	if (unlikely(rc < 0)) {
+		list_push_front(&serve->waiting, &conn->link);
+		serve->counts.waiting++;
+	}
+	return rc;
 }
 
 static void start_waiting(struct serve *serve)
 {
-	struct serve_conn *conn;
+	bool is_slow = false;
 	int rc = 0;
 
-	if (can_start(serve) && is_line_quick(serve))
-		return;
 	while (rc == 0 && can_start(serve)) {
-		conn = serve_next_waiting(serve);
-		if (unlikely(serve->handlers.scope.reason)) { /* the drain is over */
-			conn_close(conn, -ETIME);
-			continue;
-		}
-		rc = serve_start_handler(serve, conn);
-		if (likely(rc == 0))
-			continue;
-		list_push_front(&serve->waiting, &conn->link);
-		serve->counts.waiting++;
+		if (serve->handlers_alive < SERVE_HANDLERS_KEPT || is_slow)
+			rc = start_next(serve);
+		else if (is_line_quick(serve))
+			return;
+		else
+			is_slow = true;
 	}
 	if (rc < 0 && !serve->is_short)
 		serve_tell_error(serve, NULL, rc);

@@ -27,7 +27,7 @@
 struct serve_conn;
 
 /* Handlers that stay for the next burst: to start one costs ten times as much as to wake it. */
-#define SERVE_HANDLERS_KEPT 256u
+#define SERVE_HANDLERS_KEPT 128u
 
 /* A handler that is done, and waits for the next burst of any connection; in its frame. */
 struct serve_handler {

@@ -44,7 +44,7 @@ static int call_handler(struct serve_conn *conn, struct coil_scope *scope)
 }
 
 /* False: more bytes have come meanwhile. */
-static bool finish(struct serve_conn *conn, int rc)
+static bool finish(struct serve_conn *conn, struct stream_spare *spare, int rc)
 {
 	struct coil_stream *stream = &conn->socket.stream;
 	struct serve *serve = conn->serve;
@@ -57,11 +57,11 @@ static bool finish(struct serve_conn *conn, int rc)
 		return true;
 	}
 	if (unlikely(stream->in || stream->out))
-		stream_trim(stream);
+		stream_take_back(stream, spare);
 	return conn_park(conn);
 }
 
-static bool handle_in_time(struct serve_conn *conn)
+static bool handle_in_time(struct serve_conn *conn, struct stream_spare *spare)
 {
 	struct serve *serve = conn->serve;
 	struct coil_scope scope;
@@ -75,21 +75,27 @@ static bool handle_in_time(struct serve_conn *conn)
 		rc = -ETIME;
 	}
 	/* Inside: it is a close that does not wait for what cannot be sent. */
-	is_done = finish(conn, rc);
+	is_done = finish(conn, spare, rc);
 	coil_scope_close(&scope);
 	return is_done;
 }
 
-static void handle(struct serve *serve, struct serve_conn *conn)
+/* @spare: what the streams of earlier bursts have left of their buffers. */
+static void handle(struct serve *serve, struct serve_conn *conn, struct stream_spare *spare)
 {
 	bool has_deadline = serve->options.request_ns != CLOCK_FOREVER;
+	bool is_done;
 
 	serve->counts.running++;
 	if (serve->counts.running > serve->counts.running_peak)
 		serve->counts.running_peak = serve->counts.running;
 	conn->state = CONN_RUNNING;
-	while (!(has_deadline ? handle_in_time(conn) : finish(conn, call_handler(conn, NULL))))
-		continue;
+	do {
+		if (unlikely(spare->in || spare->out))
+			stream_lend(&conn->socket.stream, spare);
+		is_done = has_deadline ? handle_in_time(conn, spare) :
+					 finish(conn, spare, call_handler(conn, NULL));
+	} while (!is_done);
 	serve->counts.running--;
 }
 
@@ -153,15 +159,17 @@ static int handler_main(void *arg)
 	struct coil_task *task = task_required("coil_serve");
 	struct serve_conn *conn = arg;
 	struct serve *serve = conn->serve;
+	struct stream_spare spare = {0};
 
 	while (conn) {
-		handle(serve, conn);
+		handle(serve, conn, &spare);
 		if (unlikely(!is_as_new(task)))
 			break;
 		conn = serve_next_waiting(serve);
 		if (likely(!conn))
 			conn = await_burst(serve, task);
 	}
+	stream_spare_free(serve->loop, &spare);
 	serve->handlers_alive--;
 	if (serve->is_ending || !list_is_empty(&serve->waiting))
 		serve_wake(serve);

@@ -163,9 +163,24 @@ int stream_give_back(struct coil_stream *stream, const void *buf, size_t len);
 int stream_make_in(struct coil_stream *stream);
 void stream_free_in(struct coil_stream *stream);
 
-/* Frees the buffers of a stream that nobody uses now, as far as nothing is in them. */
-void stream_trim(struct coil_stream *stream);
-void stream_trim_out(struct coil_stream *stream);
+/* Buffers that no stream has, for one that may want them; zeroed: none. */
+struct stream_spare {
+	struct stream_in *in;
+	struct stream_out *out;
+};
+
+/* Gives them to a stream that has none; nobody uses it now. */
+void stream_lend(struct coil_stream *stream, struct stream_spare *spare);
+
+/* Takes the buffers of a stream that nobody uses now, as far as nothing is in them. */
+void stream_take_back(struct coil_stream *stream, struct stream_spare *spare);
+void stream_take_back_out(struct coil_stream *stream, struct stream_spare *spare);
+
+void stream_spare_free(struct coil_loop *loop, struct stream_spare *spare);
+void stream_out_free(struct stream_out *out);
+
+/* Of a buffer that is kept: what it has been grown to beyond that is freed. */
+#define STREAM_SPARE_BYTES 4096u
 
 /* Writing, by whoever has the turn. */
 

@@ -29,14 +29,18 @@ int stream_make_in(struct coil_stream *stream)
 	return 0;
 }
 
-static void free_data(struct coil_stream *stream)
+static void free_data(struct coil_loop *loop, struct stream_in *in)
 {
-	struct stream_in *in = stream->in;
-
-	alloc_free(stream->loop->alloc, in->data, in->room);
+	alloc_free(loop->alloc, in->data, in->room);
 	in->data = NULL;
 	in->room = 0;
 	in->start = 0;
+}
+
+static void free_in(struct coil_loop *loop, struct stream_in *in)
+{
+	free_data(loop, in);
+	alloc_free(loop->alloc, in, sizeof *in);
 }
 
 void stream_free_in(struct coil_stream *stream)
@@ -45,22 +49,64 @@ void stream_free_in(struct coil_stream *stream)
 		return;
 	if (stream->in->is_gone)
 		*stream->in->is_gone = true;
-	free_data(stream);
-	alloc_free(stream->loop->alloc, stream->in, sizeof *stream->in);
+	free_in(stream->loop, stream->in);
 	stream->in = NULL;
 }
 
-void stream_trim(struct coil_stream *stream)
+/* -- Without a stream ----------------------------------------------------------------------------
+ */
+
+void stream_lend(struct coil_stream *stream, struct stream_spare *spare)
+{
+	if (!stream->in) {
+		stream->in = spare->in;
+		spare->in = NULL;
+	}
+	if (spare->out && !stream->out) {
+		stream->out = spare->out;
+		stream->out->stream = stream;
+		spare->out = NULL;
+	}
+}
+
+/* The struct stays with the stream if it holds more than bytes: a limit of the user's, a loss. */
+static void take_back_in(struct coil_stream *stream, struct stream_spare *spare)
 {
 	struct stream_in *in = stream->in;
 
-	if (in && in->count == 0) {
-		free_data(stream);
-		if (in->limit == COIL_STREAM_LIMIT && !in->lost && !in->skips_line && !in->is_gone)
-			stream_free_in(stream);
+	if (in->count > 0)
+		return;
+	if (in->limit != COIL_STREAM_LIMIT || in->lost || in->skips_line || in->is_gone) {
+		free_data(stream->loop, in);
+		return;
 	}
+	if (spare->in) {
+		stream_free_in(stream);
+		return;
+	}
+	if (in->room > STREAM_SPARE_BYTES)
+		free_data(stream->loop, in);
+	in->start = 0;
+	in->was_filled = false;
+	stream->in = NULL;
+	spare->in = in;
+}
+
+void stream_take_back(struct coil_stream *stream, struct stream_spare *spare)
+{
+	if (stream->in)
+		take_back_in(stream, spare);
 	if (stream->out)
-		stream_trim_out(stream);
+		stream_take_back_out(stream, spare);
+}
+
+void stream_spare_free(struct coil_loop *loop, struct stream_spare *spare)
+{
+	if (spare->in)
+		free_in(loop, spare->in);
+	if (spare->out)
+		stream_out_free(spare->out);
+	*spare = (struct stream_spare){0};
 }
 
 /* Moves what is there into @room bytes, @before of them left free in front. */
@@ -171,7 +217,7 @@ static size_t take(struct coil_stream *stream, void *buf, size_t len)
 	memcpy(buf, in->data + in->start, len);
 	stream_skip(in, len);
 	if (in->count == 0 && in->room > 2 * in->limit)
-		free_data(stream);
+		free_data(stream->loop, in);
 	return len;
 }
 

@@ -47,7 +47,7 @@ static void drop(struct stream_out *out, struct stream_pending *pending)
 	*pending = (struct stream_pending){0};
 }
 
-static void free_out(struct stream_out *out)
+void stream_out_free(struct stream_out *out)
 {
 	drop(out, &out->front);
 	drop(out, &out->back);
@@ -244,7 +244,7 @@ static int sender(void *arg)
 
 	out->has_task = false;
 	if (!out->stream)
-		free_out(out);
+		stream_out_free(out);
 	else if (rc < 0)
 		stop(out, rc);
 	return 0;
@@ -277,18 +277,37 @@ void stream_free_out(struct coil_stream *stream)
 	stream->out = NULL;
 	out->stream = NULL;
 	if (!out->has_task)
-		free_out(out);
+		stream_out_free(out);
+}
+
+static void shrink(struct stream_out *out, struct stream_pending *pending)
+{
+	if (pending->room > STREAM_SPARE_BYTES)
+		drop(out, pending);
 }
 
 /* Unless it holds more than bytes: an error, water marks of the user's. */
-void stream_trim_out(struct coil_stream *stream)
+void stream_take_back_out(struct coil_stream *stream, struct stream_spare *spare)
 {
-	const struct stream_out *out = stream->out;
+	struct stream_out *out = stream->out;
+	struct coil_task *task = task_required("a stream");
 
-	if (unsent(out) == 0 && !out->error && out->high == COIL_STREAM_HIGH &&
-	    out->low == COIL_STREAM_HIGH / 4 && list_is_empty(&out->drainers) &&
-	    list_is_empty(&out->flushers))
+	if (unsent(out) > 0 || out->error || out->high != COIL_STREAM_HIGH ||
+	    out->low != COIL_STREAM_HIGH / 4 || !list_is_empty(&out->drainers) ||
+	    !list_is_empty(&out->flushers))
+		return;
+	/* It finds that another has sent everything. */
+	if (out->has_task)
+		task_yield(task_scheduler(task), task);
+	if (out->has_task || spare->out) {
 		stream_free_out(stream);
+		return;
+	}
+	shrink(out, &out->front);
+	shrink(out, &out->back);
+	stream->out = NULL;
+	out->stream = NULL;
+	spare->out = out;
 }
 
 /* -- The calls -----------------------------------------------------------------------------------

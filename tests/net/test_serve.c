@@ -166,9 +166,11 @@ IN_BOTH_WAYS(sends_what_was_put_and_keeps_no_buffers)
 	if (!server_start(&server))
 		return;
 	stream = server_connect(&server);
-	/* Stacks and timers need memory once. */
-	EXPECT_EQ(coil_stream_write(stream, "warm\n", 5), 5);
-	EXPECT_EQ(rig_read_all(stream, buf, 5), 0);
+	/* Stacks, timers and what a handler keeps need memory once. */
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQ(coil_stream_write(stream, "warm\n", 5), 5);
+		EXPECT_EQ(rig_read_all(stream, buf, 5), 0);
+	}
 	serve_settle();
 	EXPECT_EQ(server_stats(&server).parked, 1);
 	coil_stats(&before);
@@ -181,6 +183,73 @@ IN_BOTH_WAYS(sends_what_was_put_and_keeps_no_buffers)
 	EXPECT_SOON(server_stats(&server).parked == 1);
 	coil_stats(&after);
 	EXPECT_EQ(after.allocated_bytes, before.allocated_bytes);
+	coil_stream_close(stream);
+	server_stop(&server);
+}
+
+/* In steady state, with the buffers of lines and of puts. */
+IN_BOTH_WAYS(a_burst_allocates_nothing)
+{
+	struct server server;
+	struct coil_stream *stream;
+	struct coil_stats before = {.size = sizeof before}, after = before;
+	char buf[8];
+
+	serve_need_calm();
+	server_init(&server, answer_a_line);
+	server.options.flags = flags;
+	if (!server_start(&server))
+		return;
+	stream = server_connect(&server);
+	for (int i = 0; i < 200; i++) {
+		if (i == 100)
+			coil_stats(&before);
+		EXPECT_EQ(coil_stream_write(stream, "12345\n", 6), 6);
+		EXPECT_EQ(rig_read_all(stream, buf, 6), 0);
+		EXPECT_MEM_EQ(buf, "12345\n", 6);
+	}
+	coil_stats(&after);
+	EXPECT_EQ(after.allocations, before.allocations);
+	EXPECT_EQ(after.allocated_bytes, before.allocated_bytes);
+	coil_stream_close(stream);
+	server_stop(&server);
+}
+
+/* Puts, and writes behind that: the direct writer is quicker than the task that sends. */
+static int put_and_write(struct coil_stream *stream, void *arg)
+{
+	char line[64];
+	int n = coil_stream_read_line(stream, line, sizeof line);
+
+	(void)arg;
+	if (n <= 0)
+		return n;
+	EXPECT_EQ(coil_stream_put(stream, line, 2), 0);
+	return coil_stream_write(stream, line + 2, (size_t)n - 2);
+}
+
+IN_BOTH_WAYS(nor_does_one_that_writes_what_it_put)
+{
+	struct server server;
+	struct coil_stream *stream;
+	struct coil_stats before = {.size = sizeof before}, after = before;
+	char buf[8];
+
+	serve_need_calm();
+	server_init(&server, put_and_write);
+	server.options.flags = flags;
+	if (!server_start(&server))
+		return;
+	stream = server_connect(&server);
+	for (int i = 0; i < 200; i++) {
+		if (i == 100)
+			coil_stats(&before);
+		EXPECT_EQ(coil_stream_write(stream, "12345\n", 6), 6);
+		EXPECT_EQ(rig_read_all(stream, buf, 6), 0);
+		EXPECT_MEM_EQ(buf, "12345\n", 6);
+	}
+	coil_stats(&after);
+	EXPECT_EQ(after.allocations, before.allocations);
 	coil_stream_close(stream);
 	server_stop(&server);
 }

@@ -294,13 +294,16 @@ static int behave_somehow(void *arg)
 {
 	struct coil_stream *stream = NULL;
 	const struct server *server = arg;
+	bool is_busy;
 	int rc = coil_connect_tcp(&stream, "127.0.0.1", rig_port(server->listener), NULL);
 
 	if (rc < 0)
 		return 0; /* the weather */
-	for (uint32_t left = throw_dice(6); left > 0 && rc == 0; left--) {
-		rc = client_round(stream, 1 + throw_dice(600));
-		if (throw_dice(3) == 0)
+	/* Some are busy: they get one receive for many bursts. */
+	is_busy = throw_dice(2);
+	for (uint32_t left = throw_dice(is_busy ? 40 : 6); left > 0 && rc == 0; left--) {
+		rc = client_round(stream, 1 + throw_dice(throw_dice(10) ? 600 : 8000));
+		if (throw_dice(is_busy ? 20 : 3) == 0)
 			coil_sleep((int64_t)throw_dice(100) * COIL_MSEC);
 	}
 	if (throw_dice(4) == 0)
