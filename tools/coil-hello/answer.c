@@ -150,18 +150,8 @@ void hello_out_add_continue(struct hello_out *out)
 	add_copy(out, words, sizeof words - 1);
 }
 
-void hello_out_advance(struct hello_out *out, size_t count)
+void hello_out_init(struct hello_out *out)
 {
-	size_t gone = 0;
-
-	while (gone < out->count && count >= out->pieces[gone].iov_len)
-		count -= out->pieces[gone++].iov_len;
-	out->count -= gone;
-	memmove(out->pieces, out->pieces + gone, out->count * sizeof *out->pieces);
-	if (out->count) {
-		out->pieces[0].iov_base = (char *)out->pieces[0].iov_base + count;
-		out->pieces[0].iov_len -= count;
-	} else {
-		out->used = 0;
-	}
+	out->used = 0;
+	out->count = 0;
 }

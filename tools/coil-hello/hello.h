@@ -3,12 +3,12 @@
  * hello - the parts of coil-hello, an HTTP/1.1 service that says hello.
  *
  *   main.c     options; the listener and its connections; the end
- *   talk.c     a connection: reads what is there, answers all of it, writes once
+ *   talk.c     a burst of one: reads what is there, answers all of it, writes once
  *   request.c  what llhttp finds in the bytes, and the answer to it
  *   answer.c   the bytes of answers
  *
- * Between two turns of a connection all that it knows is its struct hello_talk; the buffers hold
- * nothing then, and may be another connection's.
+ * Between two requests of a connection nothing is known of it but what coil_serve knows: a parser,
+ * a stack and buffers are there only while a request has begun, and not ended.
  */
 #ifndef COIL_TOOLS_COIL_HELLO_HELLO_H
 #define COIL_TOOLS_COIL_HELLO_HELLO_H
@@ -46,17 +46,14 @@ struct hello_options {
 struct hello {
 	struct hello_options options;
 	const char *body;
-	bool is_stopping;
+	bool is_stopping;		/* it was told to end */
 	int64_t drain_until;		/* then; on coil_now()'s clock */
 	uint64_t requests;		/* answered, with whatever status */
 	uint64_t bytes;			/* of bodies */
-	uint64_t connections;
+	uint64_t connections;		/* once it has ended */
 };
 
 extern struct hello hello;
-
-/* The service has been told to end; the first call counts. */
-void hello_stop(void);
 
 /* -- answer.c ---------------------------------------------------------------------------------- */
 
@@ -85,8 +82,8 @@ bool hello_out_has_room(const struct hello_out *out);
 void hello_out_add(struct hello_out *out, const struct hello_answer *answer);
 /* 100 Continue. */
 void hello_out_add_continue(struct hello_out *out);
-/* So much was written. */
-void hello_out_advance(struct hello_out *out, size_t count);
+/* Nothing is to be written. */
+void hello_out_init(struct hello_out *out);
 
 /* -- request.c --------------------------------------------------------------------------------- */
 
@@ -126,29 +123,34 @@ void hello_request_init(struct hello_request *request);
 size_t hello_request_feed(struct hello_request *request, struct hello_out *out, const char *bytes,
 			  size_t count);
 
+/* Has nothing come that was not answered? Then the next connection could go on with this. */
+bool hello_request_is_new(const struct hello_request *request);
+
 /* The client took too long: that is an answer, too. */
 void hello_request_expire(struct hello_request *request, struct hello_out *out);
 
 /* -- talk.c ------------------------------------------------------------------------------------ */
 
-/* A connection. */
+/* A burst of a connection. */
 struct hello_talk {
 	struct coil_stream *stream;
 	struct coil_scope scope;	/* its deadline is that of what is waited for */
-	struct coil_scope drain;	/* the rest of what was under way; if is_draining */
-	bool is_draining;
+	bool has_deadline;
 	uint8_t stage;			/* whose deadline it is */
 	uint32_t number;
 	struct hello_request request;
 };
 
-/* What a connection needs in a turn. */
+/* What a burst needs. */
 struct hello_buffers {
+	struct hello_buffers *next;
 	char in[HELLO_IN_BYTES];
 	struct hello_out out;
 };
 
-/* A task: all turns of one connection. @stream is its own from then on. */
-int hello_talk_main(void *stream);
+/* A handler of coil_serve. */
+int hello_talk(struct coil_stream *stream, void *arg);
+/* The buffers that were kept. */
+void hello_talk_free(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * coil-hello - an HTTP/1.1 service on Coil: one task for each connection.
+ * coil-hello - an HTTP/1.1 service on coil_serve.
  *
  * SIGINT and SIGTERM end it: no more connections, requests that are under way are still answered,
  * exit status 0. The last line has the same form as that of coil-echo.
@@ -41,14 +41,6 @@ struct hello hello = {
 		.drain_ns = 5 * COIL_SEC,
 	},
 };
-
-void hello_stop(void)
-{
-	if (hello.is_stopping)
-		return;
-	hello.is_stopping = true;
-	hello.drain_until = coil_now() + hello.options.drain_ns;
-}
 
 static int listen_where_told(struct coil_listener **ret_listener)
 {
@@ -94,28 +86,46 @@ static void print_stats(void)
 	fflush(stdout);
 }
 
-static int accept_all(struct coil_listener *listener, struct coil_group *group)
+/*
+ * Waits for the signal, and goes on for a last moment: who is in the backlog would be reset, and
+ * requests that are on their way would not be answered. Then nobody can connect any more, and
+ * coil_serve drains.
+ */
+static int await_signal(void *arg)
 {
-	struct coil_stream *stream;
-	int rc;
-
-	while ((rc = coil_accept(listener, &stream)) >= 0) {
-		hello.connections++;
-		/* At the limit this waits, and others wait in the backlog. */
-		if (coil_go(group, hello_talk_main, stream) < 0)
-			coil_stream_close(stream);
-	}
-	return rc;
-}
-
-/* Who was in the backlog when the signal came would be reset. */
-static void accept_the_last(struct coil_listener *listener, struct coil_group *group)
-{
+	struct coil_serve_stats stats = {.size = sizeof stats};
 	struct coil_scope shield;
 
-	if (coil_shield_open(&shield, HELLO_LAST_MOMENT_NS) == 0)
-		accept_all(listener, group);
+	(void)coil_sleep(COIL_FOREVER);
+	hello.is_stopping = true;
+	hello.drain_until = coil_now() + hello.options.drain_ns;
+	coil_shield_open(&shield, COIL_FOREVER);
+	coil_sleep(HELLO_LAST_MOMENT_NS);
 	coil_scope_close(&shield);
+	coil_serve_stats(arg, &stats);
+	hello.connections = stats.accepted;
+	coil_listener_close(arg);
+	return 0;
+}
+
+static int serve_all(struct coil_listener *listener)
+{
+	const struct hello_options *of = &hello.options;
+	const struct coil_serve_options options = {
+		.size = sizeof options,
+		.connections_max = of->connections,
+		.first_byte_ns = of->head_ns,
+		.idle_ns = of->idle_ns,
+		.drain_ns = of->drain_ns,
+	};
+	struct coil_scope shield;
+	int rc;
+
+	coil_shield_open(&shield, COIL_FOREVER);
+	rc = coil_serve(listener, hello_talk, &options);
+	coil_scope_close(&shield);
+	hello_talk_free();
+	return rc == -EPIPE ? 0 : rc; /* the listener was closed, as it should be */
 }
 
 static int serve(void *arg)
@@ -128,19 +138,16 @@ static int serve(void *arg)
 	if (rc < 0)
 		return rc;
 	coil_group_open(&group, COIL_GROUP_SUPERVISE);
-	coil_group_limit(&group, hello.options.connections);
-	rc = accept_all(listener, &group);
-	hello_stop();
-	if (rc == -ECANCELED)
-		accept_the_last(listener, &group);
-	coil_listener_close(listener);
-	/* A signal has cancelled all of us; an error has not. */
+	rc = coil_go(&group, await_signal, listener);
+	if (rc == 0)
+		rc = serve_all(listener);
+	else
+		coil_listener_close(listener);
 	coil_group_cancel(&group);
 	coil_group_close(&group);
 	print_stats();
-	if (rc == -ECANCELED)
-		return 0;
-	fprintf(stderr, "coil-hello: accept: %s\n", coil_strerror(rc));
+	if (rc < 0)
+		fprintf(stderr, "coil-hello: %s\n", coil_strerror(rc));
 	return rc;
 }
 

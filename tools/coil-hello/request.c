@@ -21,7 +21,7 @@ enum path {
 
 enum field { FIELD_OTHER, FIELD_EXPECT };
 
-_Static_assert(sizeof(struct hello_request) <= 192, "what a parked connection keeps is small");
+_Static_assert(sizeof(struct hello_request) <= 192, "it lies on the stack of a handler");
 
 static struct hello_request *request_of(llhttp_t *http)
 {
@@ -299,6 +299,11 @@ size_t hello_request_feed(struct hello_request *request, struct hello_out *out, 
 		request->wants_continue = false;
 	}
 	return count;
+}
+
+bool hello_request_is_new(const struct hello_request *request)
+{
+	return request->stage == HELLO_IDLE && request->blank_bytes == 0;
 }
 
 void hello_request_expire(struct hello_request *request, struct hello_out *out)

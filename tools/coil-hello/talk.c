@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * talk - a connection, turn by turn: read what is there, answer all of it, write once.
+ * talk - a burst of a connection: read what is there, answer all of it, write once; and again, as
+ * long as a request has come in part. Then nothing is left to be known of the connection.
  *
- * Every wait is under the deadline of the connection's scope: until the next request begins, until
- * its head and its body are there, until a write is done. When the service ends, what is under way
- * goes on behind a shield, for as long as the service is willing to wait; a connection between two
- * requests is closed, unless one comes in the same moment.
+ * Every wait is under the deadline of the burst's scope: until the head and the body of a request
+ * are there, until a write is done. For the time between two requests coil_serve has one.
  */
 #include "hello.h"
 
@@ -13,6 +12,47 @@
 #include <stdlib.h>
 
 #define LINGER_NS (2 * COIL_SEC)
+/* Beyond those that are in use. */
+#define BUFFERS_KEPT 64
+
+/* -- Buffers ----------------------------------------------------------------------------------- */
+
+static struct hello_buffers *spare;
+static unsigned int spares;
+
+static struct hello_buffers *take_buffers(void)
+{
+	struct hello_buffers *buffers = spare;
+
+	if (buffers) {
+		spare = buffers->next;
+		spares--;
+	} else {
+		buffers = malloc(sizeof *buffers);
+	}
+	if (buffers)
+		hello_out_init(&buffers->out);
+	return buffers;
+}
+
+static void give_buffers(struct hello_buffers *buffers)
+{
+	if (spares == BUFFERS_KEPT) {
+		free(buffers);
+		return;
+	}
+	buffers->next = spare;
+	spare = buffers;
+	spares++;
+}
+
+void hello_talk_free(void)
+{
+	while (spare)
+		free(take_buffers());
+}
+
+/* -- Turns ------------------------------------------------------------------------------------- */
 
 static int64_t patience(uint8_t stage)
 {
@@ -31,68 +71,25 @@ static int set_deadline(struct hello_talk *talk)
 {
 	const struct hello_request *request = &talk->request;
 
-	if (talk->stage == request->stage && talk->number == request->number)
+	if (talk->has_deadline && talk->stage == request->stage && talk->number == request->number)
 		return 0;
+	talk->has_deadline = true;
 	talk->stage = request->stage;
 	talk->number = request->number;
 	return coil_scope_deadline(&talk->scope, coil_now() + patience(talk->stage));
 }
 
-/* A wait failed. Once, if that is because the service ends, it is tried again behind a shield. */
-static bool may_go_on(struct hello_talk *talk, int rc)
-{
-	if (talk->is_draining || rc == -ETIME || rc != coil_cancelling())
-		return false;
-	hello_stop();
-	talk->is_draining = true;
-	return coil_shield_open(&talk->drain, hello.drain_until - coil_now()) == 0;
-}
-
-/* A connection between two requests gets a last moment: the next one may be on its way. */
-static void set_drain(struct hello_talk *talk)
-{
-	int64_t until = hello.drain_until;
-
-	if (talk->request.stage == HELLO_IDLE && coil_now() + HELLO_LAST_MOMENT_NS < until)
-		until = coil_now() + HELLO_LAST_MOMENT_NS;
-	/* Without memory for a deadline there is the shield's first one. */
-	coil_scope_deadline(&talk->drain, until);
-}
-
-static int receive(struct hello_talk *talk, char *buffer)
-{
-	int n;
-
-	do {
-		if (talk->is_draining)
-			set_drain(talk);
-		n = coil_stream_read(talk->stream, buffer, HELLO_IN_BYTES);
-	} while (n < 0 && may_go_on(talk, n));
-	if (talk->is_draining && n > 0)
-		coil_scope_deadline(&talk->drain, hello.drain_until);
-	return n;
-}
-
-static int write_pieces(struct hello_talk *talk, const struct hello_out *out)
-{
-	if (out->count == 1)
-		return coil_stream_write(talk->stream, out->pieces[0].iov_base,
-					 out->pieces[0].iov_len);
-	return coil_stream_writev(talk->stream, out->pieces, out->count);
-}
-
-/* All of it; a part only if the service ends meanwhile, and then the rest. */
 static int send_out(struct hello_talk *talk, struct hello_out *out)
 {
-	while (out->count) {
-		int n = write_pieces(talk, out);
+	int rc = 0;
 
-		if (n > 0)
-			hello_out_advance(out, (size_t)n);
-		else if (!may_go_on(talk, n))
-			return n;
-	}
-	return 0;
+	if (out->count == 1)
+		rc = coil_stream_write(talk->stream, out->pieces[0].iov_base,
+				       out->pieces[0].iov_len);
+	else if (out->count > 1)
+		rc = coil_stream_writev(talk->stream, out->pieces, out->count);
+	hello_out_init(out);
+	return rc < 0 ? rc : 0;
 }
 
 /* It took too long: a request that has begun is told so, an idle connection is not. */
@@ -105,19 +102,16 @@ static int expire(struct hello_talk *talk, struct hello_out *out)
 		return -ETIME;
 	hello_request_expire(&talk->request, out);
 	coil_shield_open(&patient, LINGER_NS);
-	rc = write_pieces(talk, out);
+	rc = send_out(talk, out);
 	coil_scope_close(&patient);
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
-/*
- * One turn. Returns 1 if there may be another, 0 if there is none because of our own last answer,
- * or the client's end; a negative errno if the connection is of no use any more.
- */
+/* Reads once, and answers what there is to answer. 0, or why the connection is of no use. */
 static int take_turn(struct hello_talk *talk, struct hello_buffers *buffers)
 {
 	struct hello_request *request = &talk->request;
-	int n = receive(talk, buffers->in);
+	int n = coil_stream_read(talk->stream, buffers->in, HELLO_IN_BYTES);
 	size_t done = 0;
 	int rc = 0;
 
@@ -125,8 +119,6 @@ static int take_turn(struct hello_talk *talk, struct hello_buffers *buffers)
 		return expire(talk, &buffers->out);
 	if (n <= 0)
 		return n < 0 ? n : -EPIPE;
-	if (coil_cancelling())
-		hello_stop();
 	while (done < (size_t)n && !request->is_over && rc == 0) {
 		done += hello_request_feed(request, &buffers->out, buffers->in + done,
 					   (size_t)n - done);
@@ -134,9 +126,7 @@ static int take_turn(struct hello_talk *talk, struct hello_buffers *buffers)
 		if (rc == 0)
 			rc = send_out(talk, &buffers->out);
 	}
-	if (rc < 0)
-		return rc;
-	return !request->is_over;
+	return rc;
 }
 
 /*
@@ -155,36 +145,35 @@ static void linger(struct hello_talk *talk, char *buffer)
 	coil_scope_close(&patient);
 }
 
-static void talk_on(struct hello_talk *talk, struct hello_buffers *buffers)
+/* A connection that breaks is its client's business. */
+static int talk_on(struct hello_talk *talk, struct hello_buffers *buffers)
 {
+	const struct hello_request *request = &talk->request;
 	int rc;
 
-	buffers->out.used = 0;
-	buffers->out.count = 0;
-	coil_scope_open(&talk->scope);
-	/* Who connects has something to say. */
-	rc = coil_scope_deadline(&talk->scope, coil_now() + hello.options.head_ns);
-	if (rc == 0)
-		do {
-			rc = take_turn(talk, buffers);
-		} while (rc > 0);
+	do {
+		rc = take_turn(talk, buffers);
+	} while (rc == 0 && !request->is_over && !hello_request_is_new(request));
+	if (rc == 0 && !request->is_over)
+		return 0;
 	if (rc == 0)
 		linger(talk, buffers->in);
-	if (talk->is_draining)
-		coil_scope_close(&talk->drain);
-	coil_scope_close(&talk->scope);
+	return COIL_SERVE_CLOSE;
 }
 
-int hello_talk_main(void *arg)
+int hello_talk(struct coil_stream *stream, void *arg)
 {
-	struct hello_buffers *buffers = malloc(sizeof *buffers);
-	struct hello_talk talk = {.stream = arg};
+	struct hello_buffers *buffers = take_buffers();
+	struct hello_talk talk = {.stream = stream};
+	int rc;
 
+	(void)arg;
+	if (!buffers)
+		return -ENOMEM;
 	hello_request_init(&talk.request);
-	if (buffers)
-		talk_on(&talk, buffers);
-	coil_stream_close(talk.stream);
-	free(buffers);
-	/* A connection that breaks is its client's business. */
-	return 0;
+	coil_scope_open(&talk.scope);
+	rc = talk_on(&talk, buffers);
+	coil_scope_close(&talk.scope);
+	give_buffers(buffers);
+	return rc;
 }
