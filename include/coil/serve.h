@@ -117,7 +117,7 @@ int coil_serve_stats(struct coil_listener *listener, struct coil_serve_stats *re
 
 /**
  * coil_serve_set_user - tie something to a connection
- * @stream: passed to a handler of coil_serve
+ * @stream: open, of any kind
  * @user:   kept until it is set again; NULL at first
  *
  * What it points to is freed in on_close. Does not suspend.
@@ -127,7 +127,7 @@ void coil_serve_set_user(struct coil_stream *stream, void *user);
 
 /**
  * coil_serve_user - what was tied to a connection
- * @stream: passed to a handler of coil_serve, to on_error or to on_close
+ * @stream: open, of any kind: in a handler, on_error and on_close that of the connection
  *
  * Does not suspend. Return: what was set last, or NULL.
  * Since 0.1.
@@ -138,16 +138,20 @@ void *coil_serve_user(const struct coil_stream *stream);
  * coil_stream_loop - the same handler on a task that stays with its connection
  * @stream:  open, of any kind; closed by this, in any case
  * @handler: as of coil_serve; called whenever there are bytes
- * @arg:     passed to @handler
+ * @options: NULL for the defaults; as of coil_serve: first_byte_ns (from the call on), idle_ns,
+ *           request_ns, arg, on_error and on_close. The others mean nothing here
  *
- * For coil_go and coil_spawn. It returns when the stream has ended, or @handler returned a negative
- * value. Suspends. Cancel: at once; what the handler does about it is its own business.
- * Return: 0 at the end of the stream, or after COIL_SERVE_CLOSE; else what @handler returned; the
- * reason of a cancelled scope; -ENOMEM, -ECONNRESET, ... as coil_stream_peek.
+ * For coil_go and coil_spawn. It returns when the stream has ended, a time has run out, or @handler
+ * returned a negative value. Suspends. Cancel: a wait for bytes ends at once; what the handler does
+ * about it is its own business.
+ * Return: 0 at the end of the stream, or after COIL_SERVE_CLOSE; else what @handler returned;
+ * -ETIME; the reason of a cancelled scope; -EINVAL if an option is out of bounds; -ENOMEM,
+ * -ECONNRESET, ... as coil_stream_peek.
  * Since 0.1. Kernel 5.6.
  */
 int coil_stream_loop(struct coil_stream *stream,
-		     int (*handler)(struct coil_stream *stream, void *arg), void *arg);
+		     int (*handler)(struct coil_stream *stream, void *arg),
+		     const struct coil_serve_options *options);
 
 #ifdef __cplusplus
 }

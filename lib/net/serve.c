@@ -370,7 +370,7 @@ static int64_t bound_of(int64_t given, int64_t otherwise)
 	return given ? given : otherwise;
 }
 
-static int read_options(const struct coil_serve_options *given, struct coil_serve_options *options)
+int serve_read_options(const struct coil_serve_options *given, struct coil_serve_options *options)
 {
 	struct coil_task_options task = {.size = sizeof task}, read;
 
@@ -450,7 +450,7 @@ int coil_serve(struct coil_listener *listener,
 
 	(void)task_required(__func__);
 	check_use(*listener_serve(listener) == NULL, "another task serves this listener already");
-	rc = read_options(options, &serve.options);
+	rc = serve_read_options(options, &serve.options);
 	if (rc < 0)
 		return rc;
 	rc = serve_init(&serve, listener);
@@ -496,20 +496,4 @@ int coil_serve_stats(struct coil_listener *listener, struct coil_serve_stats *re
 	counts.size = size;
 	memcpy(ret_stats, &counts, size < sizeof counts ? size : sizeof counts);
 	return 0;
-}
-
-int coil_stream_loop(struct coil_stream *stream,
-		     int (*handler)(struct coil_stream *stream, void *arg), void *arg)
-{
-	const void *data;
-	int rc;
-
-	do {
-		rc = coil_stream_peek(stream, 1, &data);
-		if (rc <= 0)
-			break;
-		rc = handler(stream, arg);
-	} while (rc >= 0);
-	coil_stream_close(stream);
-	return rc == COIL_SERVE_CLOSE ? 0 : rc;
 }

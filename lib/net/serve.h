@@ -95,7 +95,6 @@ struct serve_conn {
 	struct coil_completion completion;
 	struct coil_list link;
 	struct serve *serve;
-	void *user;
 	int64_t deadline;
 	int32_t result;			/* of its operation; if @is_ended, for a read to tell */
 	uint8_t state;			/* enum conn_state */
@@ -119,6 +118,9 @@ static inline struct serve_conn *conn_of(struct coil_stream *stream)
 {
 	return container_of(socket_stream_of(stream), struct serve_conn, socket);
 }
+
+/* Without zeroes that stand for defaults. 0 or -EINVAL. */
+int serve_read_options(const struct coil_serve_options *given, struct coil_serve_options *options);
 
 struct socket_stream *conn_make(struct coil_loop *loop, void *serve);
 void conn_free(struct serve_conn *conn);

@@ -498,21 +498,3 @@ void conn_free(struct serve_conn *conn)
 {
 	alloc_free(conn->serve->loop->alloc, conn, sizeof *conn);
 }
-
-static struct serve_conn *conn_required(const struct coil_stream *stream, const char *function)
-{
-	stream_check_use(stream);
-	if (stream->ops->close != conn_end)
-		check_misused(function, "this stream is no connection of coil_serve");
-	return conn_of((struct coil_stream *)(uintptr_t)stream);
-}
-
-void coil_serve_set_user(struct coil_stream *stream, void *user)
-{
-	conn_required(stream, __func__)->user = user;
-}
-
-void *coil_serve_user(const struct coil_stream *stream)
-{
-	return conn_required(stream, __func__)->user;
-}

@@ -23,6 +23,7 @@ void stream_init(struct coil_stream *stream, const struct stream_ops *ops, struc
 	stream->flags = 0;
 	stream->in = NULL;
 	stream->out = NULL;
+	stream->user = NULL;
 	stream->read_error = 0;
 	stream->check_word = STREAM_CHECK_WORD;
 }

@@ -57,6 +57,7 @@ struct coil_stream {
 	uint32_t check_word;
 	struct stream_in *in;		/* NULL until somebody wants a buffer */
 	struct stream_out *out;		/* NULL until somebody puts */
+	void *user;			/* coil_serve_set_user */
 	int read_error;			/* that a read has met, other than a cancel; or 0 */
 };
 

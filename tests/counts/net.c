@@ -56,6 +56,7 @@ static void converse(struct coil_stream *stream, unsigned times)
 {
 	char bytes[MESSAGE] = "question";
 
+	bytes[MESSAGE - 1] = '\n';
 	while (times--) {
 		must(coil_stream_write(stream, bytes, MESSAGE) == MESSAGE, "a write failed");
 		for (unsigned have = 0; have < MESSAGE;) {
@@ -126,6 +127,69 @@ static void run_churn(unsigned times)
 	with_server(&net, churn_main, 1);
 }
 
+/* -- Parked connections ------------------------------------------------------------------------ */
+
+static int echo_burst(struct coil_stream *stream, void *arg)
+{
+	char bytes[MESSAGE];
+	int n = coil_stream_read(stream, bytes, sizeof(bytes));
+
+	(void)arg;
+	return n > 0 ? coil_stream_write(stream, bytes, (size_t)n) : n;
+}
+
+/* With the buffers of a stream. */
+static int echo_line(struct coil_stream *stream, void *arg)
+{
+	char line[MESSAGE + 1];
+	int n = coil_stream_read_line(stream, line, sizeof(line));
+
+	(void)arg;
+	return n > 0 ? coil_stream_put(stream, line, (size_t)n) : n;
+}
+
+struct parking {
+	struct coil_listener *listener;
+	int (*handler)(struct coil_stream *stream, void *arg);
+};
+
+static int parking_main(void *arg)
+{
+	const struct parking *parking = arg;
+
+	return coil_serve(parking->listener, parking->handler, NULL);
+}
+
+/* An iteration is an echo on each of the connections. */
+static void park(int (*handler)(struct coil_stream *stream, void *arg), unsigned times)
+{
+	struct net net = { .times = times };
+	struct parking parking = { .handler = handler };
+	struct coil_group group;
+	struct coil_task *server;
+
+	must(coil_listen_tcp(&parking.listener, "127.0.0.1", 0, NULL) == 0, "a listen failed");
+	snprintf(net.service, sizeof(net.service), "%d", coil_listener_port(parking.listener));
+	server = coil_spawn(parking_main, &parking);
+	coil_group_open(&group, COIL_GROUP_FAIL_FAST);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		must(coil_go(&group, client_main, &net) == 0, "no task");
+	must(coil_group_close(&group) == 0, "a task failed");
+	must(coil_serve_drain(parking.listener) == 0, "it does not serve");
+	must(coil_join(server) == 0, "the server failed");
+	coil_listener_close(parking.listener);
+}
+
+static void run_parked_echo(unsigned times)
+{
+	park(echo_burst, times);
+}
+
+static void run_parked_line(unsigned times)
+{
+	park(echo_line, times);
+}
+
 /* -- Sockets ----------------------------------------------------------------------------------- */
 
 struct receiver {
@@ -157,6 +221,8 @@ static void run_recv_timeout(unsigned times)
 const struct scenario scenarios_net[] = {
 	{ "echo_1", run_echo },
 	{ "echo_32", run_echo_many },
+	{ "parked_echo_32", run_parked_echo },
+	{ "parked_line_32", run_parked_line },
 	{ "accept_churn", run_churn },
 	{ "recv_timeout", run_recv_timeout },
 	{ NULL, NULL },

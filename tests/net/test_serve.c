@@ -368,67 +368,6 @@ IN_BOTH_WAYS(a_burst_meets_nothing_of_the_one_before)
 	server_stop(&server);
 }
 
-/* -- The same handler on a task that stays ----------------------------------------------------- */
-
-struct looped {
-	struct coil_stream *stream;
-	int (*handler)(struct coil_stream *stream, void *arg);
-};
-
-static int loop_main(void *arg)
-{
-	struct looped *looped = arg;
-
-	return coil_stream_loop(looped->stream, looped->handler, NULL);
-}
-
-static int looped_end(const char *text, size_t answer)
-{
-	struct looped looped = {.handler = answer_a_line};
-	struct coil_stream *mine;
-	struct coil_task *task;
-	char buf[64];
-
-	EXPECT_EQ(coil_stream_pair(&mine, &looped.stream, 4096), 0);
-	task = coil_spawn(loop_main, &looped);
-	EXPECT_EQ(coil_stream_write(mine, text, strlen(text)), (int)strlen(text));
-	EXPECT_EQ(rig_read_all(mine, buf, answer), 0);
-	EXPECT_MEM_EQ(buf, text, answer);
-	EXPECT_EQ(coil_stream_shutdown(mine), 0);
-	EXPECT_EQ(coil_stream_read(mine, buf, 1), 0);
-	coil_stream_close(mine);
-	return coil_join(task);
-}
-
-static int loop_cancelled(void)
-{
-	struct looped looped = {.handler = answer_a_line};
-	struct coil_stream *mine;
-	struct coil_task *task;
-
-	EXPECT_EQ(coil_stream_pair(&mine, &looped.stream, 4096), 0);
-	task = coil_spawn(loop_main, &looped);
-	coil_yield();
-	coil_cancel(task);
-	coil_stream_close(mine);
-	return coil_join(task);
-}
-
-static int loops(void *arg)
-{
-	(void)arg;
-	EXPECT_EQ(looped_end("one\ntwo\n", 8), 0);
-	EXPECT_EQ(looped_end("one\nquit\n", 4), 0);
-	EXPECT_EQ(looped_end("one\nx\n", 4), -EBADMSG);
-	EXPECT_EQ(loop_cancelled(), -ECANCELED);
-	return 0;
-}
-
-TEST(serve, the_same_handler_works_in_a_task_that_stays)
-{
-	RUN(loops);
-}
-
 /* -- Wrong use --------------------------------------------------------------------------------- */
 
 static int options_out_of_bounds(void *arg)
@@ -436,6 +375,8 @@ static int options_out_of_bounds(void *arg)
 	struct coil_serve_options options = {.size = sizeof options, .flags = 1u << 30};
 	struct coil_serve_stats stats = {.size = 0};
 	struct coil_listener *listener;
+	struct coil_stream *a, *b;
+	char byte;
 
 	(void)arg;
 	EXPECT_EQ(coil_listen_tcp(&listener, "127.0.0.1", 0, NULL), 0);
@@ -448,6 +389,10 @@ static int options_out_of_bounds(void *arg)
 	EXPECT_EQ(coil_serve(listener, serve_echo, &options), -EINVAL);
 	options.size = 0;
 	EXPECT_EQ(coil_serve(listener, serve_echo, &options), -EINVAL);
+	EXPECT_EQ(coil_stream_pair(&a, &b, 64), 0);
+	EXPECT_EQ(coil_stream_loop(a, serve_echo, &options), -EINVAL);
+	EXPECT_EQ(coil_stream_read(b, &byte, 1), 0);
+	coil_stream_close(b);
 	EXPECT_EQ(coil_serve_stats(listener, &stats), -EINVAL);
 	EXPECT_EQ(coil_serve_drain(listener), -ENOENT);
 	coil_listener_close(listener);
@@ -525,19 +470,4 @@ static int serve_twice(void *arg)
 TEST_SIGNAL(serve, one_server_for_a_listener, SIGABRT, "another task serves this listener")
 {
 	rig_run(serve_twice, NULL);
-}
-
-static int ask_a_stranger(void *arg)
-{
-	struct coil_stream *a, *b;
-
-	(void)arg;
-	if (coil_stream_pair(&a, &b, 64) == 0)
-		coil_serve_user(a);
-	return 0;
-}
-
-TEST_SIGNAL(serve, only_its_own_streams_have_users, SIGABRT, "is no connection of coil_serve")
-{
-	rig_run(ask_a_stranger, NULL);
 }

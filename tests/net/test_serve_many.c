@@ -28,26 +28,34 @@ static int connect_raw(int port)
 	return fd;
 }
 
+static void work_much(int fd)
+{
+	char byte = 'x';
+
+	for (int k = 0; k < 20; k++) {
+		EXPECT_EQ(coil_send(fd, &byte, 1, 0), 1);
+		EXPECT_EQ(coil_recv(fd, &byte, 1, 0), 1);
+	}
+}
+
 /* Connections beyond the first: bytes of the loop's allocator for each that is parked. */
 static int park_many(void *arg)
 {
 	struct many *many = arg;
 	uint64_t before, bytes;
-	char byte = 'x';
 
 	server_init(&many->server, serve_echo);
 	if (!server_start(&many->server))
 		return 0;
 	many->fds[0] = connect_raw(coil_listener_port(many->server.listener));
+	work_much(many->fds[0]); /* the loop's buffers and its table of descriptors */
 	EXPECT_SOON(server_stats(&many->server).parked == 1);
 	before = serve_held_bytes();
 	for (int i = 1; i < many->n; i++)
 		many->fds[i] = connect_raw(coil_listener_port(many->server.listener));
-	/* Half of them have worked before. */
-	for (int i = 0; i < many->n; i += 2) {
-		EXPECT_EQ(coil_send(many->fds[i], &byte, 1, 0), 1);
-		EXPECT_EQ(coil_recv(many->fds[i], &byte, 1, 0), 1);
-	}
+	/* Half of them have worked before, so much that they have a receive for many bursts. */
+	for (int i = 0; i < many->n; i += 2)
+		work_much(many->fds[i]);
 	EXPECT_SOON(server_stats(&many->server).parked == (uint64_t)many->n);
 	bytes = (serve_held_bytes() - before) / (uint64_t)(many->n - 1);
 	EXPECT_GT(bytes, 0);
@@ -73,6 +81,17 @@ TEST(serve_many, parked_ones_cost_256_bytes_each)
 	free(many.fds);
 }
 
+/* Enough to be given a receive for many bursts. */
+static bool work(int fd)
+{
+	char byte = 'x';
+
+	for (int k = 0; k < 10; k++)
+		if (send(fd, &byte, 1, 0) != 1 || recv(fd, &byte, 1, 0) != 1)
+			return false;
+	return true;
+}
+
 /* The two ends in two processes: one may have too few descriptors for both. */
 static _Noreturn void idle_child(int in, int n)
 {
@@ -86,7 +105,7 @@ static _Noreturn void idle_child(int in, int n)
 	for (int i = 0; i < n; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-		if (fd < 0 || connect(fd, (const void *)&address, sizeof address) < 0)
+		if (fd < 0 || connect(fd, (const void *)&address, sizeof address) < 0 || !work(fd))
 			_exit(2);
 	}
 	/* Until the other end goes. */
@@ -133,7 +152,9 @@ static int among_idle_ones(void *arg)
 	serve_settle();
 	before = serve_held_bytes();
 	EXPECT_EQ(write(crowd->out, &port, sizeof port), sizeof port);
-	for (int i = 0; i < 600 && server_stats(&server).parked <= (uint64_t)crowd->n; i++)
+	for (int i = 0; i < 600 && (server_stats(&server).parked <= (uint64_t)crowd->n ||
+				    server_stats(&server).bursts < 10 * (uint64_t)crowd->n + 1);
+	     i++)
 		coil_sleep(100 * COIL_MSEC);
 	EXPECT_EQ(server_stats(&server).parked, crowd->n + 1);
 	EXPECT_LE(serve_held_bytes() - before, (uint64_t)crowd->n * 256);
@@ -142,7 +163,7 @@ static int among_idle_ones(void *arg)
 		EXPECT_EQ(coil_go(&group, keep_busy, &server), 0);
 	EXPECT_EQ(coil_group_close(&group), 0);
 	stats = server_stats(&server);
-	EXPECT_EQ(stats.bursts, BUSY * ROUNDS + 1);
+	EXPECT_EQ(stats.bursts, BUSY * ROUNDS + 10 * crowd->n + 1);
 	EXPECT_LE(stats.running_peak, BUSY);
 	EXPECT_LE(serve_held_bytes() - before, (uint64_t)crowd->n * 256 + (1u << 16));
 	coil_stream_close(first);
