@@ -41,7 +41,7 @@ static bool is_msg(const struct sim_request *request)
 
 /* -- Taken ------------------------------------------------------------------------------------- */
 
-/* There are no bundles, and no multishot recvmsg. */
+/* There are no bundles. */
 static int32_t check_flags(const struct sim_request *request, unsigned known)
 {
 	return request->sqe.ioprio & ~known ? -EINVAL : 0;
@@ -123,9 +123,38 @@ int32_t sim_sendmsg_prepare(struct sim_request *request)
 				    args->user->msg_name ? args->user->msg_namelen : 0);
 }
 
+/* What a multishot puts in front of the bytes: lengths, and room for an address and for control. */
+static size_t head_bytes(const struct sim_request *request)
+{
+	const struct sim_net_args *args = request->own;
+
+	return sizeof(struct io_uring_recvmsg_out) + args->address_bytes + args->control_bytes;
+}
+
+/* The msghdr tells how much room its name and control have in each buffer. */
+static int32_t prepare_recvmsg_multishot(struct sim_request *request)
+{
+	const struct io_uring_sqe *sqe = &request->sqe;
+	struct sim_net_args *args = request->own;
+
+	if (!(sqe->flags & IOSQE_BUFFER_SELECT) || (sqe->msg_flags & MSG_WAITALL) ||
+	    args->user->msg_iovlen > 1)
+		return -EINVAL;
+	args->address_bytes = args->user->msg_namelen;
+	return 0;
+}
+
 int32_t sim_recvmsg_prepare(struct sim_request *request)
 {
-	return prepare_msg(request, RECV_FLAGS);
+	unsigned known = RECV_FLAGS;
+	int32_t rc;
+
+	if (request->ring->driver.features & DRIVER_RECV_MULTISHOT)
+		known |= IORING_RECV_MULTISHOT;
+	rc = prepare_msg(request, known);
+	if (rc == 0 && (request->sqe.ioprio & IORING_RECV_MULTISHOT))
+		rc = prepare_recvmsg_multishot(request);
+	return rc;
 }
 
 /* -- Tried ------------------------------------------------------------------------------------- */
@@ -312,33 +341,78 @@ static uint32_t nonempty_flag(const struct sim_socket *socket)
 	return IORING_CQE_F_SOCK_NONEMPTY;
 }
 
+/* In front of the bytes, in the buffer: what write_back tells otherwise. */
+static void write_head(struct sim_request *request, struct sim_socket *socket,
+		       struct sim_message *message, char *data, int32_t bytes)
+{
+	const struct sim_net_args *args = request->own;
+	struct io_uring_recvmsg_out out = {.payloadlen = (uint32_t)bytes};
+	socklen_t name_bytes = args->address_bytes;
+	struct sockaddr_storage name;
+
+	message->control = data + sizeof out + args->address_bytes;
+	message->control_bytes = args->control_bytes;
+	if (message->rights)
+		sim_rights_install(socket->net, message);
+	else
+		message->control_bytes = 0;
+	if (message->address.family == AF_UNSPEC ||
+	    (message->address.family == AF_UNIX && message->address.name_bytes == 0)) {
+		name_bytes = 0;
+	} else {
+		socklen_t room = sizeof name;
+
+		sim_address_write(&message->address, socket->domain, &name, &room);
+		memcpy(data + sizeof out, &name, room < name_bytes ? room : name_bytes);
+		name_bytes = room;
+	}
+	out.namelen = name_bytes;
+	out.controllen = (uint32_t)message->control_bytes;
+	out.flags = (uint32_t)message->flags_out;
+	memcpy(data, &out, sizeof out);
+}
+
 /*
  * Into a buffer of the group, which is looked for before the data: without one it ends, but not
  * while it waits, for it looks again only when there is something to be had. @ret_flags: of its
- * CQE.
+ * CQE. An empty message ends a multishot, as the end does.
  */
 static int32_t receive_selected(struct sim_request *request, struct sim_socket *socket,
-				uint32_t *ret_flags)
+				uint32_t *ret_flags, bool *ret_is_empty)
 {
 	unsigned group = request->sqe.buf_group;
+	size_t head = 0;
 	struct sim_buffer buffer;
 	struct sim_message message;
 	struct iovec one;
 	int32_t rc = sim_buffers_look(request->ring, group, &buffer);
 
 	*ret_flags = 0;
+	*ret_is_empty = false;
 	if (rc < 0)
 		return rc;
+	if (is_msg(request))
+		head = head_bytes(request);
+	if (buffer.bytes < head)
+		return -EFAULT;
 	describe(request, &one, &message);
-	one.iov_base = buffer.data;
-	if (one.iov_len == 0 || one.iov_len > buffer.bytes)
-		one.iov_len = buffer.bytes;
+	one = (struct iovec){(char *)buffer.data + head,
+			     message.io.bytes ? message.io.bytes : buffer.bytes};
+	if (one.iov_len > buffer.bytes - head)
+		one.iov_len = buffer.bytes - head;
+	message.io.iov = &one;
+	message.io.iov_count = 1;
 	message.io.bytes = one.iov_len;
 	rc = (int32_t)sim_socket_receive(socket, &message);
+	if (rc >= 0 && head)
+		write_head(request, socket, &message, buffer.data, rc);
 	if (message.rights)
 		sim_rights_free(socket->net, message.rights);
-	if (rc <= 0)
+	if (rc < 0 || (rc == 0 && !head))
 		return rc == -EAGAIN ? not_now(request) : rc;
+	*ret_is_empty = rc == 0;
+	if (head)
+		rc = (int32_t)head + (rc < (int32_t)one.iov_len ? rc : (int32_t)one.iov_len);
 	sim_buffers_take(request->ring, group);
 	*ret_flags = IORING_CQE_F_BUFFER | (uint32_t)buffer.id << IORING_CQE_BUFFER_SHIFT;
 	*ret_flags |= nonempty_flag(socket);
@@ -354,16 +428,17 @@ static int32_t attempt_selected(struct sim_request *request, struct sim_socket *
 {
 	struct sim_net_args *args = request->own;
 	uint32_t flags = 0;
+	bool is_empty;
 	int32_t rc;
 
 	if (args->has_begun && !has_something(socket))
 		return SIM_WAIT;
 	args->has_begun = true;
 	for (unsigned i = 0; i < RECVS_PER_ATTEMPT; i++) {
-		rc = receive_selected(request, socket, &flags);
+		rc = receive_selected(request, socket, &flags, &is_empty);
 		if (rc == SIM_WAIT)
 			return rc;
-		if (rc <= 0 || !(request->sqe.ioprio & IORING_RECV_MULTISHOT)) {
+		if (rc <= 0 || is_empty || !(request->sqe.ioprio & IORING_RECV_MULTISHOT)) {
 			request->cqe_flags |= flags;
 			return rc;
 		}

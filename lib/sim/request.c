@@ -283,8 +283,10 @@ static int32_t find_file(struct sim_request *request)
 {
 	const struct sim_operation *op = operation(request);
 
-	/* Buffers can be had by recv alone. */
-	if ((request->sqe.flags & IOSQE_BUFFER_SELECT) && request->sqe.opcode != IORING_OP_RECV)
+	/* Buffers can be had by these alone. */
+	if ((request->sqe.flags & IOSQE_BUFFER_SELECT) && request->sqe.opcode != IORING_OP_RECV &&
+	    !(request->sqe.opcode == IORING_OP_RECVMSG &&
+	      (request->sqe.ioprio & IORING_RECV_MULTISHOT)))
 		return -ENOBUFS;
 	if (!(op->traits & SIM_TAKES_FD))
 		return 0;
