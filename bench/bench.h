@@ -68,6 +68,7 @@ struct bench {
 extern const struct bench_case bench_cases_task[];
 extern const struct bench_case bench_cases_nop[];
 extern const struct bench_case bench_cases_net[];
+extern const struct bench_case bench_cases_udp[];
 extern const struct bench_case bench_cases_timers[];
 extern const struct bench_case bench_cases_file[];
 extern const struct bench_case bench_cases_ring[];

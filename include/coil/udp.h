@@ -16,6 +16,7 @@
 
 #include "coil/address.h"
 #include "coil/fds.h"
+#include "coil/stream.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -73,6 +74,9 @@ struct coil_udp_stats {
 
 /* More messages than that are not moved by one call. */
 #define COIL_UDP_MANY_MAX 1024
+
+/* Bytes of a datagram that one receive for many brings at the most: see coil_udp_set_receive. */
+#define COIL_UDP_SHOT_BYTES 4000
 
 /**
  * coil_udp_open - open a UDP socket and bind it
@@ -310,12 +314,35 @@ int coil_udp_recv_many(struct coil_udp *udp, struct coil_udp_message *messages, 
 int coil_udp_send_segments(struct coil_udp *udp, struct coil_udp_message *message);
 
 /**
+ * coil_udp_set_receive - choose how a socket receives
+ * @udp:     open
+ * @receive: an enum coil_receive; COIL_RECEIVE_AUTO if nothing was chosen
+ *
+ * What is received is the same. Of COIL_RECEIVE_AUTO a UDP socket goes over to a multishot receive
+ * after several calls, and back for good at the first one that has room for more than
+ * COIL_UDP_SHOT_BYTES. COIL_RECEIVE_MULTISHOT does so at the first call, and in each call that has
+ * no more room.
+ *
+ * A multishot receive takes datagrams while nobody asks, a few dozen at the most before it is
+ * stopped, and has room for COIL_UDP_SHOT_BYTES of each: one that is longer and comes before the
+ * first call with more room is cut, and told as such. Who is going to receive by other means than
+ * these calls, or hands the descriptor to another process, chooses COIL_RECEIVE_ONESHOT before;
+ * what came by then is still told by the calls. Only that suspends, for as long as the kernel takes
+ * to cancel; a cancel does not end it.
+ * Return: 0; -EINVAL; -EOPNOTSUPP if it is no UDP socket, or this kernel has no multishot receive;
+ * -EPIPE if another task closed the socket meanwhile.
+ * Since 0.1. Kernel 6.0. See io_uring_prep_recvmsg_multishot(3).
+ */
+int coil_udp_set_receive(struct coil_udp *udp, int receive);
+
+/**
  * coil_udp_close - close a socket and free it
  * @udp: open; NULL does nothing; stale after the call
  *
  * What was sent before still goes out. The file of a unix socket is removed. Works in a cancelled
  * scope. Other tasks' waits on the socket end with -EPIPE: datagrams and descriptors that came at
- * that moment are dropped. Only if there are such tasks this suspends, until they have left.
+ * that moment are dropped. Suspends only if there are such tasks, until they have left, and while
+ * the kernel ends a multishot receive: the port is free after the call.
  * Since 0.1. See close(2).
  */
 void coil_udp_close(struct coil_udp *udp);

@@ -14,7 +14,7 @@ static const struct {
 	uint32_t bytes;
 	uint16_t chunk;
 } classes[BUFFERS_CLASSES] = {
-	[BUFFERS_HOT] = {4096, 64},
+	[BUFFERS_HOT] = {BUFFERS_HOT_BYTES, 64},
 	[BUFFERS_LARGE] = {65536, 8},
 };
 

@@ -26,6 +26,7 @@ enum buffers_class { /* as many as loop->buffers has */
 	BUFFERS_CLASSES
 };
 
+#define BUFFERS_HOT_BYTES 4096u
 #define BUFFERS_CHUNKS 4u
 #define BUFFERS_NONE UINT16_MAX
 

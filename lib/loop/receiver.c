@@ -163,7 +163,7 @@ static void receiver_complete(struct coil_completion *completion, int32_t result
 	}
 	if (unlikely(!(cqe_flags & IORING_CQE_F_MORE)))
 		end(receiver, result);
-	else if (unlikely(receiver->queued >= RECEIVER_QUEUE_HIGH))
+	else if (unlikely(receiver->queued >= receiver->queue_high))
 		receiver_cancel(receiver);
 }
 
@@ -230,6 +230,7 @@ struct receiver *receiver_new(struct coil_loop *loop)
 	receiver->retry.fire = retry;
 	receiver->loop = loop;
 	receiver->first = BUFFERS_NONE;
+	receiver->queue_high = RECEIVER_QUEUE_HIGH;
 	list_init(&receiver->link);
 	return receiver;
 }
@@ -247,8 +248,6 @@ bool receiver_arm(struct receiver *receiver, struct buffers *buffers, struct io_
 		return false;
 	/* Buffers of another group would be given back to the wrong one. */
 	check(receiver->first == BUFFERS_NONE || receiver->buffers == buffers);
-	sqe->addr = 0;
-	sqe->len = 0;
 	sqe->ioprio = IORING_RECV_MULTISHOT;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = buffers->group;

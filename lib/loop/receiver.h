@@ -31,7 +31,7 @@ enum receiver_flag {
 	RECEIVER_ABANDONED = 1 << 7	/* the owner has left: freed with the last CQE */
 };
 
-/* Buffers that wait to be read; then the receive is cancelled, until they are. */
+/* Buffers that wait to be read, unless the owner says otherwise. */
 #define RECEIVER_QUEUE_HIGH 8u
 
 struct receiver {
@@ -47,6 +47,7 @@ struct receiver {
 	uint16_t first;			/* BUFFERS_NONE: the queue is empty */
 	uint16_t last;
 	uint16_t queued;
+	uint16_t queue_high;		/* so many, and it is cancelled until they are read */
 	uint8_t flags;
 	bool is_overrun;		/* a buffer was too small for what was there */
 };
@@ -61,7 +62,7 @@ struct receiver_wait {
 struct receiver *receiver_new(struct coil_loop *loop);
 
 /*
- * Arms it with a staged SQE of a receive, whose fd and flags are set; the rest is done here. False:
+ * Arms it with a staged SQE of a recv without memory, or of a recvmsg. False:
  * there is no room in the SQ, or a cancel is still owed. Not if it is armed.
  */
 bool receiver_arm(struct receiver *receiver, struct buffers *buffers, struct io_uring_sqe *sqe);

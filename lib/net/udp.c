@@ -292,10 +292,19 @@ static int recv_one(struct coil_udp *udp, struct coil_udp_message *message)
 
 	if (rc < 0)
 		return rc;
+	if (udp_goes_by_shot(udp, message->len)) {
+		rc = udp_recv_shot(udp, message, 1);
+		if (likely(rc != 0))
+			return udp_leave(udp, &user, rc > 0 ? message->result : rc);
+	} else {
+		udp->oneshots++;
+	}
 	udp_slot_recv(&slot, message);
 	/* MSG_TRUNC: the result is what was sent, not what fitted. */
 	op_prep_recvmsg(&op, udp->fd, &slot.header, MSG_TRUNC | MSG_CMSG_CLOEXEC);
 	rc = udp_await(udp, &user, &op, 1);
+	udp->oneshots--;
+	udp_note_oneshot(udp, message->len);
 	udp_note_received(udp, &slot, message, rc);
 	return udp_leave(udp, &user, message->result);
 }

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "coil/udp.h"
 #include "loop/op.h"
+#include "loop/receiver.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -26,6 +27,12 @@ struct coil_udp {
 	uint32_t check_word;
 	enum udp_gso gso;
 	bool is_drained;		/* the last batch took all that was there */
+	bool has_turn;			/* a task looks at what the multishot receive brings */
+	uint8_t receive;		/* enum coil_receive */
+	int8_t streak;			/* calls in a row that it would have served */
+	unsigned oneshots;		/* receives that calls have begun by themselves */
+	struct receiver *receiver;	/* of the multishot one, once there was one */
+	struct coil_list turns;		/* struct udp_turn: who waits to look */
 	void *spare;			/* memory of the largest batch so far, if nobody uses it */
 	size_t spare_bytes;
 	char *path;			/* of the file to remove; NULL: none */
@@ -38,6 +45,12 @@ struct udp_user {
 	struct coil_list link;
 	struct coil_op *ops;
 	size_t n;
+};
+
+/* In the frame of who waits for its turn to look at what the multishot receive brings. */
+struct udp_turn {
+	struct coil_list link;
+	struct coil_future future;
 };
 
 /* Room for one integer of ancillary data: the size of segments. */
@@ -87,5 +100,19 @@ void udp_slot_recv(struct udp_slot *slot, const struct coil_udp_message *message
 void udp_note_received(struct coil_udp *udp, struct udp_slot *slot,
 		       struct coil_udp_message *message, int result);
 void udp_note_sent(struct coil_udp *udp, int result);
+
+/*
+ * By one receive for many (udp_shot.c). Is a call with room for @len bytes to begin there? Then
+ * udp_recv_shot, between enter and leave: how many came; 0: the call receives by itself, as
+ * where it was not to begin there, and has been counted in udp->oneshots; or a negative errno.
+ */
+bool udp_goes_by_shot(const struct coil_udp *udp, size_t len);
+int udp_recv_shot(struct coil_udp *udp, struct coil_udp_message *messages, size_t n);
+
+/* A call with room for @len bytes has received by itself. */
+void udp_note_oneshot(struct coil_udp *udp, size_t len);
+
+/* Ends the multishot receive and frees it; nobody receives. Waits for the kernel. */
+void udp_end_shot(struct coil_udp *udp);
 
 #endif

@@ -376,6 +376,32 @@ static int recv_batch(struct batch *batch, struct coil_udp_message *messages)
 	return rc < 0 ? 1 : rc;
 }
 
+static size_t longest(const struct coil_udp_message *messages, size_t n)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++)
+		len = messages[i].len > len ? messages[i].len : len;
+	return len;
+}
+
+/* By what one receive for many brings. 0: by a batch, which is counted in udp->oneshots. */
+static int recv_shots(struct coil_udp *udp, struct coil_udp_message *messages, size_t n)
+{
+	struct udp_user user;
+	int rc;
+
+	if (!udp_goes_by_shot(udp, longest(messages, n))) {
+		udp->oneshots++;
+		return 0;
+	}
+	rc = udp_enter(udp, &user);
+	if (rc < 0)
+		return rc;
+	rc = udp_recv_shot(udp, messages, n);
+	return udp_leave(udp, &user, rc);
+}
+
 int coil_udp_recv_many(struct coil_udp *udp, struct coil_udp_message *messages, size_t n)
 {
 	struct batch batch;
@@ -387,8 +413,16 @@ int coil_udp_recv_many(struct coil_udp *udp, struct coil_udp_message *messages, 
 		return -EINVAL;
 	if (n == 0)
 		return 0;
-	rc = batch_open(&batch, udp, n);
-	if (rc < 0)
+	rc = recv_shots(udp, messages, n);
+	if (rc != 0)
 		return rc;
-	return batch_close(&batch, recv_batch(&batch, messages));
+	rc = batch_open(&batch, udp, n);
+	if (rc < 0) {
+		udp->oneshots--;
+		return rc;
+	}
+	rc = recv_batch(&batch, messages);
+	udp->oneshots--;
+	udp_note_oneshot(udp, longest(messages, n));
+	return batch_close(&batch, rc);
 }

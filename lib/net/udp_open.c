@@ -90,6 +90,7 @@ struct coil_udp *udp_new(struct coil_loop *loop, int fd, const char *path)
 	udp->fd = fd;
 	udp->family = AF_UNIX;
 	list_init(&udp->users);
+	list_init(&udp->turns);
 	udp->check_word = UDP_CHECK_WORD;
 	if (!path)
 		return udp;
@@ -354,12 +355,16 @@ static const struct coil_future_ops closer_ops = {.kind = "socket's last user"};
 
 static void drive_out(struct coil_udp *udp)
 {
-	struct coil_task *task = task_required("coil_udp_close");
 	struct coil_future left;
+	struct coil_task *task;
 	struct coil_list *node;
 
-	future_init(&left, &udp->loop->ready, &closer_ops);
+	/* Nobody enters from now on. */
 	udp->closer = &left;
+	if (list_is_empty(&udp->users))
+		return;
+	task = task_required("coil_udp_close");
+	future_init(&left, &udp->loop->ready, &closer_ops);
 	list_for_each(node, &udp->users) {
 		struct udp_user *user = list_entry(node, struct udp_user, link);
 
@@ -367,6 +372,8 @@ static void drive_out(struct coil_udp *udp)
 			if (op_is_started(&user->ops[i]))
 				op_cancel(udp->loop, &user->ops[i]);
 	}
+	if (udp->receiver)
+		receiver_interrupt(udp->receiver);
 	task_wait_to_the_end(task_scheduler(task), task, &left);
 }
 
@@ -379,8 +386,8 @@ void coil_udp_close(struct coil_udp *udp)
 	udp_check_use(udp);
 	check_use(!udp->closer, "another task closes this socket already");
 	calls = udp->loop->driver->ops->calls;
-	if (!list_is_empty(&udp->users))
-		drive_out(udp);
+	drive_out(udp);
+	udp_end_shot(udp);
 	if (udp->path)
 		calls->unlink(udp->path);
 	loop_note_close(udp->loop, udp->fd);
