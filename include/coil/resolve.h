@@ -39,7 +39,7 @@ struct coil_resolve_cache_options {
  * @host:          name or numeric address
  * @options:       NULL for the defaults
  *
- * Asks getaddrinfo(3) on a thread of the loop's own pool (coil/pool.h), and suspends; a numeric
+ * Asks getaddrinfo(3) on one of at most eight threads kept for names, and suspends; a numeric
  * address and service, or an answer in the cache, does not suspend. Cancel: at once; a query that
  * is under way is left behind, with its memory, and its answer is lost.
  * Return: how many, > 0; -ENOENT if there is no such name, or it has no address of the family;

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * getaddrinfo blocks for as long as it likes and cannot be stopped. So it runs on a thread of the
- * loop's pool, on a copy of the request, and the task that waits may leave it behind.
+ * getaddrinfo blocks for as long as it likes and cannot be stopped. So it runs on another thread, on
+ * a copy of the request, and the task that waits may leave it behind. The threads are a pool of
+ * their own: names that nobody answers must not hold up what the program offloads.
  */
 #include "net/resolve.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "coil/pool.h"
 #include "coil/time.h"
 #include "coil/work.h"
-#include "loop/loop.h"
+#include "task/task.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@
 
 #define HOST_BYTES 1025 /* NI_MAXHOST */
 #define SERVICE_BYTES 64
+#define THREADS_MAX 8
 #define ENTRIES_DEFAULT 256
 #define AGE_DEFAULT_NS (30 * COIL_SEC)
 #define CACHE_CHECK_WORD 0x0cac4e5au
@@ -85,16 +88,31 @@ static int request_fill(struct resolve_request *request, const char *host, const
 	return 0;
 }
 
+/* It lasts until the loop ends. */
+static int names_pool(struct coil_pool **ret_pool)
+{
+	static const struct coil_pool_options options = {
+		.size = sizeof options, .name = "names", .threads_max = THREADS_MAX
+	};
+	struct scheduler *s = scheduler_required("coil_resolve");
+	int rc = s->names ? 0 : coil_pool_open(&s->names, &options);
+
+	*ret_pool = s->names;
+	return rc;
+}
+
 static int request_ask(struct resolve_request *request)
 {
-	const struct coil_offload_options options = {
+	struct coil_offload_options options = {
 		.size = sizeof options,
 		.flags = COIL_OFFLOAD_ABANDON,
 		.arg_bytes = sizeof *request,
 		.name = "getaddrinfo",
 	};
-	int n = coil_offload_with(&options, ask, request);
+	int n = names_pool(&options.pool);
 
+	if (n == 0)
+		n = coil_offload_with(&options, ask, request);
 	for (int i = 0; i < n; i++) {
 		request->addresses[i].storage = request->storages[i];
 		request->addresses[i].bytes = request->bytes[i];

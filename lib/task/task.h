@@ -135,6 +135,7 @@ struct scheduler {
 	struct coil_list companions;
 	struct signal_port *signals; /* NULL until signals are used */
 	struct coil_pool *pool;	/* the loop's own, of the work room; NULL until it is used */
+	struct coil_pool *names; /* of threads that ask for names, of the net room; likewise */
 	struct hook_queue quarantine;
 	uint32_t quarantine_count;
 	struct background background;

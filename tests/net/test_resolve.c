@@ -2,10 +2,14 @@
 /* Names, the cache of answers, and what connecting makes of options. */
 #include "net/rig.h"
 
+#include "loop/loop.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static int resolves(void *arg)
 {
@@ -106,4 +110,74 @@ static int connects(void *arg)
 TEST(connect, options_are_set_before_the_connect)
 {
 	RUN_REAL(connects);
+}
+
+/* -- Names that nobody answers ----------------------------------------------------------------- */
+
+static int never_answered[2];
+
+/* On another thread: until the other end of the pipe is closed. */
+static int resolve_never(const char *host, const char *service, int family,
+			 struct sockaddr_storage *storages, socklen_t *bytes, int max)
+{
+	char byte;
+
+	(void)host, (void)service, (void)family, (void)storages, (void)bytes, (void)max;
+	return read(never_answered[0], &byte, 1) < 0 ? -EIO : -EAGAIN;
+}
+
+static int asks(void *arg)
+{
+	struct coil_address address;
+
+	(void)arg;
+	return coil_resolve(&address, 1, "nobody.answers.invalid", NULL);
+}
+
+static int works(void *arg)
+{
+	(void)arg;
+	return 7;
+}
+
+static int offloads(void *arg)
+{
+	return coil_offload(works, arg);
+}
+
+/* However many wait for names, there are threads for other work. */
+static int slow_names(void *arg)
+{
+	struct driver_calls calls = *loop_current->driver->ops->calls;
+	struct driver_ops ops = *loop_current->driver->ops;
+	const struct driver_ops *before = loop_current->driver->ops;
+	struct coil_task *tasks[100];
+
+	(void)arg;
+	EXPECT_EQ(pipe2(never_answered, O_CLOEXEC), 0);
+	calls.resolve = resolve_never;
+	ops.calls = &calls;
+	loop_current->driver->ops = &ops;
+	for (int i = 0; i < 100; i++)
+		tasks[i] = coil_spawn(asks, NULL);
+	coil_sleep(5 * COIL_MSEC);
+	EXPECT_EQ(coil_timeout(20 * COIL_SEC, offloads, NULL), 7);
+	/* They are left behind by a cancel; the others are answered in the end. */
+	for (int i = 0; i < 50; i++) {
+		coil_cancel(tasks[i]);
+		EXPECT_EQ(coil_join(tasks[i]), -ECANCELED);
+	}
+	close(never_answered[1]);
+	for (int i = 50; i < 100; i++)
+		EXPECT_EQ(coil_join(tasks[i]), -EAGAIN);
+	loop_current->driver->ops = before;
+	/* Time for threads to end before descriptors are counted. */
+	coil_sleep(50 * COIL_MSEC);
+	close(never_answered[0]);
+	return 0;
+}
+
+TEST(resolve, names_that_nobody_answers_hold_up_nothing_else)
+{
+	RUN_REAL(slow_names);
 }
