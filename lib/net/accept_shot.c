@@ -59,7 +59,7 @@ static void keep(struct accept_shot *shot, int fd)
 {
 	if (shot->count == shot->room && !grow(shot)) {
 		shot->loop->driver->ops->calls->close(fd);
-		shot->lost++;
+		shot->listener->stats.lost++;
 		return;
 	}
 	shot->fds[(shot->first + shot->count) & (shot->room - 1)] = fd;

@@ -21,7 +21,6 @@ struct accept_shot {
 	uint32_t room;
 	uint32_t first;
 	uint32_t count;
-	uint64_t lost;			/* closed, because there was no memory to keep them */
 	int error;			/* that it ended with, until somebody was told; or 0 */
 };
 
