@@ -7,18 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "outputs.h"
 #include "session.h"
-#include "write.h"
 
 #define SECONDS_MAX 3600
 #define ROUNDS_MAX 1000
-#define OUTPUTS 5
 
 enum { KEY_JSON = 0x100, KEY_CSV, KEY_MARKDOWN, KEY_REPORT, KEY_HGRM, KEY_SECONDS, KEY_ROUNDS,
        KEY_SEED, KEY_SMOKE, KEY_HERE };
 
 /* In the order of their keys. */
-static const int formats[OUTPUTS] = { COIL_BENCH_JSON, COIL_BENCH_CSV, COIL_BENCH_MARKDOWN,
+static const int formats[] = { COIL_BENCH_JSON, COIL_BENCH_CSV, COIL_BENCH_MARKDOWN,
 				      COIL_BENCH_HTML, COIL_BENCH_HGRM };
 
 struct wishes {
@@ -26,7 +25,7 @@ struct wishes {
 	const char *command;
 	const char **patterns;
 	int patterns_count;
-	const char *outputs[OUTPUTS]; /* paths; NULL: not wanted */
+	struct outputs outputs;
 	struct coil_bench_options options;
 	bool is_here;
 	bool is_quiet;
@@ -80,7 +79,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case KEY_MARKDOWN:
 	case KEY_REPORT:
 	case KEY_HGRM:
-		wishes->outputs[key - KEY_JSON] = text;
+		wishes->outputs.paths[formats[key - KEY_JSON]] = text;
 		return 0;
 	case KEY_SECONDS:
 		wishes->options.time_ns = parse_time(text, state);
@@ -185,25 +184,6 @@ static int list(const struct wishes *wishes)
 	return fflush(stdout) ? 1 : 0;
 }
 
-static int write_output(const struct wishes *wishes, const struct coil_bench *bench, int which)
-{
-	const char *path = wishes->outputs[which];
-	FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-	int rc, error = errno;
-
-	if (!out) {
-		fprintf(stderr, "%s: %s: %s\n", wishes->suite->name, path, strerror(error));
-		return 1;
-	}
-	rc = coil_bench_write(bench, formats[which], out);
-	error = errno;
-	if ((out == stdout ? fflush(out) : fclose(out)) != 0)
-		rc = -EIO;
-	if (rc < 0)
-		fprintf(stderr, "%s: %s: %s\n", wishes->suite->name, path, strerror(error));
-	return rc < 0 ? 1 : 0;
-}
-
 /* The patterns' cases; ret_cases has room for all. */
 static size_t select_cases(const struct wishes *wishes, const struct coil_bench_case **ret_cases)
 {
@@ -233,34 +213,27 @@ static int measure_all(const struct wishes *wishes, struct coil_bench *bench,
 	return rc < 0 && rc != -EINTR;
 }
 
-/* A table, unless the place is taken or nobody wants it. */
-static bool wants_table(const struct wishes *wishes)
-{
-	for (int i = 0; i < OUTPUTS; i++)
-		if (wishes->outputs[i] && strcmp(wishes->outputs[i], "-") == 0)
-			return false;
-	return !wishes->is_quiet;
-}
-
 static int run(const struct wishes *wishes, char **argv)
 {
 	struct children children = { .argv = argv, .cases = wishes->suite->cases };
 	struct runner in_children = children_runner(&children);
-	bool has_table = wants_table(wishes);
+	const char *name = wishes->suite->name;
+	bool has_table = !wishes->is_quiet && !outputs_has_stdout(&wishes->outputs);
 	struct coil_bench *bench;
-	int status, rc = coil_bench_open(&bench, &wishes->options);
+	int status, rc;
 
+	if (!outputs_check(&wishes->outputs, name))
+		return 1;
+	rc = coil_bench_open(&bench, &wishes->options);
 	if (rc < 0) {
-		fprintf(stderr, "%s: %s\n", wishes->suite->name, strerror(-rc));
+		fprintf(stderr, "%s: %s\n", name, strerror(-rc));
 		return 1;
 	}
 	stop_by_signal(false);
 	status = measure_all(wishes, bench, wishes->is_here ? &runner_here : &in_children);
 	if (has_table)
 		coil_bench_write(bench, COIL_BENCH_TABLE, stdout);
-	for (int i = 0; i < OUTPUTS; i++)
-		if (wishes->outputs[i])
-			status |= write_output(wishes, bench, i);
+	status |= !outputs_write(&wishes->outputs, name, bench);
 	coil_bench_close(bench);
 	return status;
 }
