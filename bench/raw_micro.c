@@ -314,7 +314,12 @@ void raw_micro_close(struct raw_micro *micro)
 
 uint64_t raw_micro_step(const struct raw_micro *micro)
 {
-	return micro->kind >= RAW_TIMER_ARM ? 1 : micro->batch;
+	static const uint64_t timers[RAW_KINDS] = {
+		[RAW_TIMER_ARM] = RAW_TIMER_ARM_STEP, [RAW_TIMER_CANCEL] = RAW_TIMER_CANCEL_STEP,
+		[RAW_TIMER_FIRE] = RAW_TIMER_FIRE_STEP,
+	};
+
+	return timers[micro->kind] ? timers[micro->kind] : micro->batch;
 }
 
 void raw_micro_prepare(void *arg, uint64_t units)

@@ -25,6 +25,14 @@ enum raw_micro_kind {
 	RAW_KINDS,
 };
 
+/*
+ * Timers of a window, one step each time: more of them are more memory, and not as warm, so that
+ * windows of another length would have another result. About 200 us where they were chosen.
+ */
+#define RAW_TIMER_ARM_STEP 45000
+#define RAW_TIMER_CANCEL_STEP 14000
+#define RAW_TIMER_FIRE_STEP 1500
+
 struct raw_micro;
 
 /**

@@ -11,7 +11,7 @@
 #define LEAST_CHANGE 0.03
 #define WIDEST 0.05 /* what an interval must exclude to say: no change */
 #define P_MAX 0.05
-#define STOLEN_MAX 0.05
+#define STOLEN_MAX 0.2
 #define CLEAN_MIN 0.02
 #define SPEED_CHANGE_MAX 0.05
 #define SPEED_CHANGE_BY_SPEED_MAX 0.15

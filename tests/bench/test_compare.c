@@ -158,7 +158,7 @@ TEST(compare, a_noisy_machine_gives_no_verdict)
 
 	slower.value *= 1.3;
 	after = make_model(slower);
-	after->entries[0]->noise.stolen = 0.08;
+	after->entries[0]->noise.stolen = 0.25;
 	of = compare_once(before, after);
 	EXPECT_EQ(of.verdict, VERDICT_NONE);
 	EXPECT(strstr(of.words, "took processor time"));
