@@ -22,8 +22,11 @@
 
 static void draw_tick_x(FILE *out, double x, const char *text)
 {
+	/* At the edge of the picture half of it would be cut off. */
+	bool is_last = x > LEFT + WIDTH - 1;
+
 	svg_line(out, "rule", (double[]){ x, TOP }, (double[]){ x, BOTTOM });
-	svg_text(out, x, BOTTOM + 15, SVG_MIDDLE, text);
+	svg_text(out, is_last ? x + 6 : x, BOTTOM + 15, is_last ? SVG_END : SVG_MIDDLE, text);
 }
 
 static void draw_axis_y(FILE *out, const struct scale *y)

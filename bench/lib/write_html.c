@@ -29,7 +29,8 @@ static const char page_style[] =
 	".miss{color:#c2410c;font-weight:600}\n"
 	"@media (prefers-color-scheme:dark){.miss{color:#ff9248}}\n"
 	"@media print{body{padding:0;font-size:11px;max-width:none}.wide{overflow:visible}"
-	".charts{grid-template-columns:repeat(2,1fr)}}\n";
+	".charts{grid-template-columns:repeat(3,1fr)}.wide table{font-size:7px}"
+	".wide th,.wide td{padding-right:4px}@page{size:landscape;margin:12mm}}\n";
 
 static void put_text(FILE *out, const char *tag, const char *text)
 {
@@ -63,6 +64,13 @@ static bool has_counter(const struct coil_bench_entry *entry, const char *name)
 	return false;
 }
 
+/* Told by a histogram beside it: p50_us and the like. */
+static bool is_told(const struct coil_bench_result *result, const char *name)
+{
+	return result->histogram && result->histogram->total &&
+	       (strcmp(name, "p50_us") == 0 || strcmp(name, "p99_us") == 0);
+}
+
 /* Every counter that somebody has gets a column, in the order in which they come. */
 static size_t counter_columns(const struct coil_bench_entry *entry, const char **ret_names,
 			      size_t most)
@@ -76,7 +84,8 @@ static size_t counter_columns(const struct coil_bench_entry *entry, const char *
 
 			while (k < count && strcmp(ret_names[k], name) != 0)
 				k++;
-			if (k == count && count < most && has_counter(entry, name))
+			if (k == count && count < most && has_counter(entry, name) &&
+			    !is_told(entry->results[i], name))
 				ret_names[count++] = name;
 		}
 	return count;
