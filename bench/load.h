@@ -124,7 +124,8 @@ int load_run(const struct load_options *options, struct load_result *ret_result)
 uint64_t load_errors(const struct load_result *result);
 
 /**
- * load_server_cpu - CPU time of all threads of a process, in nanoseconds; 0 if it is not known
+ * load_server_cpu - CPU time of all threads of a process, also those that ended, in nanoseconds; 0
+ * if it is not known
  */
 int64_t load_server_cpu(long pid);
 

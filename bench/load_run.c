@@ -5,11 +5,11 @@
  */
 #include "load_private.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../tools/tool.h"
@@ -29,40 +29,15 @@
 
 /* -- The server's CPU time --------------------------------------------------------------------- */
 
-/* What a thread has had of the CPUs: the first number of its schedstat. */
-static int64_t thread_cpu_ns(long pid, const char *thread)
-{
-	char path[300];
-	char text[100] = "";
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%ld/task/%s/schedstat", pid, thread);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	if (!fgets(text, sizeof(text), file))
-		text[0] = '\0';
-	fclose(file);
-	return strtol(text, NULL, 10);
-}
-
 int64_t load_server_cpu(long pid)
 {
-	struct dirent *entry;
-	int64_t sum = 0;
-	char path[64];
-	DIR *dir;
+	struct timespec cpu;
+	clockid_t clock;
 
-	if (pid == 0)
+	if (pid == 0 || clock_getcpuclockid((pid_t)pid, &clock) != 0 ||
+	    clock_gettime(clock, &cpu) < 0)
 		return 0;
-	snprintf(path, sizeof(path), "/proc/%ld/task", pid);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir)) != NULL)
-		if (entry->d_name[0] != '.')
-			sum += thread_cpu_ns(pid, entry->d_name);
-	if (dir)
-		closedir(dir);
-	return sum;
+	return (int64_t)cpu.tv_sec * COIL_SEC + cpu.tv_nsec;
 }
 
 /* -- Each second ------------------------------------------------------------------------------- */

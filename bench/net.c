@@ -13,19 +13,20 @@
 
 #include "../tools/tool.h"
 #include "commit.h"
+#include "lib/measure.h"
 #include "lib/model.h"
+#include "lib/outputs.h"
 
 #define PATTERNS_MAX 64
-#define FORMATS (COIL_BENCH_HGRM + 1)
 
 enum { KEY_JSON = 0x100, KEY_PEERS, KEY_ROUNDS, KEY_SECONDS, KEY_CORE, KEY_SMOKE, KEY_LIST,
-       KEY_CSV, KEY_MARKDOWN, KEY_REPORT };
+       KEY_CSV, KEY_MARKDOWN, KEY_REPORT, KEY_BUDGET };
 
 struct wishes {
 	struct net_options options;
 	const char *patterns[PATTERNS_MAX];
 	unsigned int patterns_count;
-	const char *files[FORMATS];	/* by enum coil_bench_format; NULL: not wanted */
+	struct outputs outputs;
 	bool is_list;
 	bool is_smoke;
 	bool is_quiet;
@@ -34,8 +35,10 @@ struct wishes {
 static const struct argp_option options[] = {
 	{ "peers", KEY_PEERS, NULL, 0, "Also what others offer: libuv, libevent, Asio, Go, tokio, "
 	  "asyncio, uvloop; for HTTP nginx, evhttp, libmicrohttpd, Go", 0 },
-	{ "rounds", KEY_ROUNDS, "N", 0, "Loads of each server in each cell (9)", 0 },
-	{ "seconds", KEY_SECONDS, "TIME", 0, "Of each load (0.3)", 0 },
+	{ "budget", KEY_BUDGET, "TIME", 0, "Of all cells together, about (15m): a cell that is not "
+	  "exact to 1 % when its share is over says so", 0 },
+	{ "rounds", KEY_ROUNDS, "N", 0, "Loads of each server in each cell, at most (25)", 0 },
+	{ "seconds", KEY_SECONDS, "TIME", 0, "Of each load (0.15)", 0 },
 	{ "core", KEY_CORE, "N", 0, "Where server and load run; -1: anywhere (the last)", 0 },
 	{ "json", KEY_JSON, "FILE", 0, "All of it, as coil-bench compare and report read it; - is "
 	  "standard output", 0 },
@@ -77,20 +80,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (wishes->options.measure_ns < COIL_MSEC)
 			argp_error(state, "'%s': at least 1ms", arg);
 		return 0;
+	case KEY_BUDGET:
+		wishes->options.budget_ns = tool_duration(state, arg);
+		return 0;
 	case KEY_CORE:
 		wishes->options.core = parse_core(state, arg);
 		return 0;
 	case KEY_JSON:
-		wishes->files[COIL_BENCH_JSON] = arg;
+		wishes->outputs.paths[COIL_BENCH_JSON] = arg;
 		return 0;
 	case KEY_CSV:
-		wishes->files[COIL_BENCH_CSV] = arg;
+		wishes->outputs.paths[COIL_BENCH_CSV] = arg;
 		return 0;
 	case KEY_MARKDOWN:
-		wishes->files[COIL_BENCH_MARKDOWN] = arg;
+		wishes->outputs.paths[COIL_BENCH_MARKDOWN] = arg;
 		return 0;
 	case KEY_REPORT:
-		wishes->files[COIL_BENCH_HTML] = arg;
+		wishes->outputs.paths[COIL_BENCH_HTML] = arg;
 		return 0;
 	case KEY_SMOKE:
 		wishes->is_smoke = true;
@@ -116,7 +122,8 @@ static const struct argp argp = {
 	.doc = "Compares servers under the same load: Coil's, the raw ones, the peers."
 	       "\vPATTERN is a shell pattern of cells; without one, all are meant. Each load is a "
 	       "closed loop, and the figure is the server's CPU time for a request, the median of "
-	       "the rounds. SIGINT ends the measuring; what is known is reported.",
+	       "the rounds. A server gets no more of them once its ratio to Coil's is known to "
+	       "1 %, or was above 1.2 twice. SIGINT ends the measuring; what is known is reported.",
 };
 
 static bool is_wanted(const struct wishes *wishes, const struct net_cell *cell)
@@ -127,7 +134,8 @@ static bool is_wanted(const struct wishes *wishes, const struct net_cell *cell)
 	return wishes->patterns_count == 0;
 }
 
-static int last_core(void)
+/* But for one; -1: there is none. */
+static int last_core(int but)
 {
 	cpu_set_t set;
 	int last = -1;
@@ -135,43 +143,9 @@ static int last_core(void)
 	if (sched_getaffinity(0, sizeof(set), &set) < 0)
 		return -1;
 	for (int i = 0; i < CPU_SETSIZE; i++)
-		if (CPU_ISSET((size_t)i, &set))
+		if (i != but && CPU_ISSET((size_t)i, &set))
 			last = i;
 	return last;
-}
-
-static int write_file(const struct coil_bench *bench, int format, const char *path)
-{
-	FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-	int rc, failed;
-
-	if (!out) {
-		fprintf(stderr, "coil-bench: %s: %s\n", path, strerror(errno));
-		return 1;
-	}
-	rc = coil_bench_write(bench, format, out);
-	failed = out == stdout ? fflush(out) : fclose(out);
-	if (rc < 0 || failed)
-		fprintf(stderr, "coil-bench: %s could not be written\n", path);
-	return rc < 0 || failed ? 1 : 0;
-}
-
-static int write_files(const struct wishes *wishes, const struct coil_bench *bench)
-{
-	int status = 0;
-
-	for (int format = 0; format < FORMATS; format++)
-		if (wishes->files[format])
-			status |= write_file(bench, format, wishes->files[format]);
-	return status;
-}
-
-static bool has_stdout_taken(const struct wishes *wishes)
-{
-	for (int format = 0; format < FORMATS; format++)
-		if (wishes->files[format] && strcmp(wishes->files[format], "-") == 0)
-			return true;
-	return false;
 }
 
 /* What was asked for and has no figure: Coil's or a raw server's; peers may be absent. */
@@ -183,18 +157,34 @@ static bool has_gap(const struct net_result *result)
 	return false;
 }
 
+/* What is left, shared by the cells that are left as they need it. */
+static int64_t share_of(const struct wishes *wishes, const struct net_cell *cells,
+			unsigned int count, int64_t left_ns)
+{
+	double all = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		if (is_wanted(wishes, &cells[i]))
+			all += (double)net_load_time(&cells[i], &wishes->options);
+	return (int64_t)((double)left_ns * (double)net_load_time(cells, &wishes->options) / all);
+}
+
 static int run_cells(const struct wishes *wishes, const struct net_cell *cells,
 		     unsigned int count, struct coil_bench *bench)
 {
+	int64_t until_ns = (int64_t)measure_now_ns() + wishes->options.budget_ns;
+	struct net_options of_cell = wishes->options;
 	struct net_result *result = malloc(sizeof(*result));
-	bool has_table = !wishes->is_quiet && !has_stdout_taken(wishes);
+	bool has_table = !wishes->is_quiet && !outputs_has_stdout(&wishes->outputs);
 	int rc = result ? 0 : -ENOMEM;
 	int status = 0;
 
 	for (unsigned int i = 0; i < count && !net_is_interrupted() && rc == 0; i++) {
 		if (!is_wanted(wishes, &cells[i]))
 			continue;
-		rc = net_measure(&cells[i], &wishes->options, result);
+		of_cell.budget_ns = share_of(wishes, &cells[i], count - i,
+					     until_ns - (int64_t)measure_now_ns());
+		rc = net_measure(&cells[i], &of_cell, result);
 		if (rc == 0)
 			rc = net_collect(result, bench);
 		if (rc == 0 && has_table)
@@ -217,9 +207,11 @@ static int run(const struct wishes *wishes, const struct net_cell *cells, unsign
 		.rounds = wishes->options.rounds,
 	};
 	struct coil_bench *bench;
-	int rc = coil_bench_open(&bench, &of);
-	int status;
+	int status, rc;
 
+	if (!outputs_check(&wishes->outputs, "coil-bench"))
+		return 1;
+	rc = coil_bench_open(&bench, &of);
 	if (rc < 0) {
 		fprintf(stderr, "coil-bench: %s\n", coil_strerror(rc));
 		return 1;
@@ -230,7 +222,7 @@ static int run(const struct wishes *wishes, const struct net_cell *cells, unsign
 	if (bench->is_interrupted)
 		fputs("coil-bench: interrupted: the last cell has fewer rounds, others none\n",
 		      stderr);
-	status |= write_files(wishes, bench);
+	status |= !outputs_write(&wishes->outputs, "coil-bench", bench);
 	coil_bench_close(bench);
 	return status;
 }
@@ -263,10 +255,12 @@ static int compare(int argc, char **argv, const struct net_cell *cells, unsigned
 	static struct wishes wishes;
 	unsigned int found = 0;
 
-	wishes.options = (struct net_options){ .rounds = 9, .measure_ns = 300 * COIL_MSEC,
-					       .warmup_ns = 150 * COIL_MSEC, .core = last_core() };
+	wishes.options = (struct net_options){ .rounds = NET_ROUNDS, .measure_ns = 150 * COIL_MSEC,
+					       .warmup_ns = 60 * COIL_MSEC,
+					       .budget_ns = NET_BUDGET_NS, .core = last_core(-1) };
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, &wishes);
+	wishes.options.load_core = last_core(wishes.options.core);
 	if (wishes.is_smoke) {
 		wishes.options.rounds = 1;
 		wishes.options.measure_ns = 20 * COIL_MSEC;

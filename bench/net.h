@@ -15,19 +15,29 @@
 
 #include <coil/bench.h>
 
+#include "lib/counters.h"
+#include "lib/statistics.h"
 #include "load.h"
 
 #define NET_SUBJECTS_MAX 16
 #define NET_ROUNDS_MAX 64
-#define NET_ARGS_MAX 12
+#define NET_ROUNDS 25			/* at most, if nobody says otherwise */
+#define NET_BUDGET_NS (15 * 60 * COIL_SEC)
+#define NET_P99_GOAL 1.1		/* times the floor's */
 
-enum net_kind { NET_COIL, NET_RAW, NET_PEER };
+enum net_kind {
+	NET_COIL,
+	NET_BASE,			/* Coil without what the cell is about */
+	NET_RAW,
+	NET_PEER,
+};
 
 enum net_work {
 	NET_ECHO,
 	NET_PIPELINED,			/* several requests under way on each connection */
 	NET_CONNECTS,			/* a connection for each request */
 	NET_IDLE,			/* memory of a connection that has echoed once */
+	NET_SPIN,			/* requests a second of a client on another core */
 };
 
 struct net_cell {
@@ -42,10 +52,12 @@ struct net_cell {
 };
 
 struct net_options {
-	unsigned int rounds;
+	unsigned int rounds;		/* at most */
 	int64_t measure_ns;		/* each load, in each round */
 	int64_t warmup_ns;
+	int64_t budget_ns;		/* of the cell; a few rounds are run whatever it is */
 	int core;			/* for both; -1: anywhere */
+	int load_core;			/* of NET_SPIN: another one; -1: there is none */
 	bool has_peers;
 };
 
@@ -55,10 +67,12 @@ struct net_server {
 	int out;			/* its standard output */
 	struct load_target target;
 	char unix_path[108];
+	struct counters counters;	/* the kernel's, of its whole life */
 };
 
 struct net_round {
-	double value;			/* CPU us a request, or bytes a connection; NAN: none */
+	/* CPU us a request, bytes a connection or, NET_SPIN, requests a second; NAN: none */
+	double value;
 	double requests_per_s;
 	double p50_us;
 	double p99_us;
@@ -72,8 +86,12 @@ struct net_life {
 	double sqes;
 	double cqes;
 	double allocations;
+	double cycles;
+	double instructions;
 	double switches;		/* of contexts */
+	double page_faults;
 	double rss_bytes;		/* in the end */
+	double idle_cpu;		/* NET_SPIN: part of a core, with nothing to do */
 };
 
 struct net_subject {
@@ -81,6 +99,7 @@ struct net_subject {
 	enum net_kind kind;
 	size_t program;			/* net_server.c's */
 	char words[256];		/* why there are no figures; "": there are */
+	unsigned int stretch;		/* loads last so many times longer: it answers so late */
 	struct net_round rounds[NET_ROUNDS_MAX];
 	unsigned int rounds_count;
 	uint64_t errors;
@@ -97,11 +116,27 @@ struct net_result {
 	char words[256];		/* why the cell was left out; "": it was not */
 	struct net_subject subjects[NET_SUBJECTS_MAX];
 	unsigned int subjects_count;
-	const struct net_subject *floor;	/* the best raw one, or peer; NULL: none */
+	const struct net_subject *floor;	/* what Coil is compared with; NULL: none */
+	unsigned int rounds;
+	int64_t setup_ns;		/* until all servers ran */
+	bool is_over_budget;		/* ended before it was as exact as wanted */
+};
+
+/* Of paired rounds: NAN if there are none. */
+struct net_ratio {
+	double value;
+	struct interval interval;
+	size_t count;			/* of the rounds */
 };
 
 /* All cells; their number. */
 unsigned int net_cells(const struct net_cell **ret_cells);
+/* About what a load of one server takes in it. */
+int64_t net_load_time(const struct net_cell *cell, const struct net_options *options);
+/* About what all connections' turns take. */
+int64_t net_sweep_time(const struct net_cell *cell);
+/* What the floor has to be. */
+enum net_kind net_floor_kind(const struct net_cell *cell);
 
 /*
  * Measures a cell; SIGINT ends it, and what is known stays. 0, or a negative errno. The result is
@@ -110,7 +145,7 @@ unsigned int net_cells(const struct net_cell **ret_cells);
 int net_measure(const struct net_cell *cell, const struct net_options *options,
 		struct net_result *ret_result);
 void net_free(struct net_result *result);
-/* What Coil's ratio to the floor may be; 0: there is no goal. */
+/* What Coil's ratio to the floor may be, or has to be; 0: there is no goal. */
 double net_goal(const struct net_cell *cell);
 bool net_is_interrupted(void);
 void net_watch_interrupt(void);
@@ -129,8 +164,22 @@ void net_server_finish(const struct net_cell *cell, struct net_subject *subject)
 /* To a core, as a batch job; so that neither runs because the other one woke it. */
 void net_pin(int core);
 
-double net_median(const struct net_subject *subject, double (*of)(const struct net_round *round));
+typedef double (*net_figure)(const struct net_round *round);
+
+double net_median(const struct net_subject *subject, net_figure of);
 double net_round_value(const struct net_round *round);
+double net_round_p99(const struct net_round *round);
+/* Subject by base, round by round. */
+struct net_ratio net_compare(const struct net_subject *subject, const struct net_subject *base,
+			     net_figure of);
+
+/*
+ * Who has to be loaded in the next round: those whose comparison with Coil is not exact enough
+ * yet. Fills wanted, as long as the subjects; their number.
+ */
+unsigned int net_undecided(const struct net_result *result, unsigned int round, bool *wanted);
+/* How far from exact: half of the widest interval that matters, as a part. */
+double net_uncertainty(const struct net_result *result);
 
 void net_print_text(FILE *out, const struct net_result *result);
 /* Adds a cell to results. 0 or a negative errno. */

@@ -103,6 +103,7 @@ void net_server_finish(const struct net_cell *cell, struct net_subject *subject)
 {
 	struct net_server *server = &subject->server;
 	struct net_life *life = &subject->life;
+	double counts[COUNTER_KINDS];
 	char path[64], line[LINE_BYTES];
 	int out;
 
@@ -112,7 +113,13 @@ void net_server_finish(const struct net_cell *cell, struct net_subject *subject)
 	life->rss_bytes = status_number(path, "VmRSS:") * 1024;
 	if (life->rss_bytes == 0)
 		life->rss_bytes = (double)NAN;
-	life->switches = switches_of(server->pid);
+	counters_read(&server->counters, counts);
+	life->cycles = counts[COUNTER_CYCLES];
+	life->instructions = counts[COUNTER_INSTRUCTIONS];
+	life->page_faults = counts[COUNTER_PAGE_FAULTS];
+	life->switches = counts[COUNTER_CONTEXT_SWITCHES];
+	if (isnan(life->switches))
+		life->switches = switches_of(server->pid);
 	out = fcntl(server->out, F_DUPFD_CLOEXEC, 0);
 	net_server_stop(server);
 	read_rest(out, line, sizeof(line));
@@ -124,7 +131,7 @@ void net_server_finish(const struct net_cell *cell, struct net_subject *subject)
 	life->sqes = number_after(line, "sqes");
 	life->cqes = number_after(line, "cqes");
 	life->allocations = number_after(line, "allocations");
-	/* A peer does not count them. */
-	if (life->syscalls == 0)
-		life->syscalls = (double)NAN;
+	/* A peer does not count them; the kernel may. */
+	if (!(life->syscalls > 0))
+		life->syscalls = counts[COUNTER_SYSCALLS];
 }

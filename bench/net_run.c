@@ -13,16 +13,22 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <coil.h>
 
 #include "../tools/tool.h"
+#include "lib/measure.h"
 
 #define PIPELINE 16
-#define CELLS_MAX 40
 #define IDLE_WAIT_NS (300 * COIL_MSEC)
 #define IDLE_MAX_NS (20 * COIL_SEC)
+#define SETTLE_NS (50 * COIL_MSEC)
+#define IDLE_CPU_NS (200 * COIL_MSEC)
+#define SWEEPS 2			/* of all connections, in a load */
+#define ROUNDS_ANYWAY 2
+#define STRETCH_MAX 8
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -43,83 +49,6 @@ void net_watch_interrupt(void)
 bool net_is_interrupted(void)
 {
 	return is_interrupted;
-}
-
-/* -- Cells ------------------------------------------------------------------------------------- */
-
-static const char *size_text(unsigned int size)
-{
-	return size == 64 ? "64" : size == 4096 ? "4k" : "64k";
-}
-
-static void add_echoes(struct net_cell *cells, unsigned int *count, bool is_unix)
-{
-	static const unsigned int connections[] = { 1, 50, 1000, 10000 };
-	static const unsigned int sizes[] = { 64, 4096, 65536 };
-
-	for (size_t i = 0; i < 4; i++) {
-		for (size_t j = 0; j < 3; j++) {
-			struct net_cell *cell = &cells[(*count)++];
-
-			*cell = (struct net_cell){ .work = NET_ECHO, .is_unix = is_unix,
-						   .connections = connections[i],
-						   .size = sizes[j] };
-			snprintf(cell->name, sizeof(cell->name), "echo_%s_%ux%s",
-				 is_unix ? "unix" : "tcp", connections[i], size_text(sizes[j]));
-			snprintf(cell->what, sizeof(cell->what),
-				 "server CPU for an echo of %u bytes, %u connection%s; best raw",
-				 sizes[j], connections[i], connections[i] == 1 ? "" : "s");
-		}
-	}
-}
-
-static void add_others(struct net_cell *cells, unsigned int *count, bool is_unix)
-{
-	static const struct net_cell others[] = {
-		{ .work = NET_PIPELINED, .connections = 50, .size = 64, .name = "pipelined",
-		  .what = "server CPU for an echo, 16 under way on each of 50 connections" },
-		{ .work = NET_CONNECTS, .connections = 50, .size = 64, .name = "connects",
-		  .what = "server CPU for a connection with one echo, 50 at a time" },
-		{ .work = NET_ECHO, .connections = 50, .size = 64, .idle = 1000,
-		  .name = "beside_1k", .what = "server CPU for an echo of 64 bytes, 50 "
-					       "connections beside 1,000 idle ones" },
-		{ .work = NET_ECHO, .connections = 50, .size = 64, .idle = 10000,
-		  .name = "beside_10k", .what = "server CPU for an echo of 64 bytes, 50 "
-						"connections beside 10,000 idle ones" },
-		{ .work = NET_IDLE, .connections = 1000, .size = 64, .name = "idle_memory",
-		  .what = "server memory of an idle connection of 1,000, page tables included" },
-	};
-
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		struct net_cell *cell = &cells[(*count)++];
-
-		*cell = others[i];
-		cell->is_unix = is_unix;
-		snprintf(cell->name, sizeof(cell->name), "%.20s_%s", others[i].name,
-			 is_unix ? "unix" : "tcp");
-	}
-}
-
-unsigned int net_cells(const struct net_cell **ret_cells)
-{
-	static struct net_cell cells[CELLS_MAX];
-	static unsigned int count;
-
-	if (count == 0) {
-		add_echoes(cells, &count, false);
-		add_others(cells, &count, false);
-		add_echoes(cells, &count, true);
-		add_others(cells, &count, true);
-	}
-	*ret_cells = cells;
-	return count;
-}
-
-double net_goal(const struct net_cell *cell)
-{
-	if (cell->work != NET_ECHO || cell->is_http)
-		return 0;
-	return cell->size < 65536 ? 1.03 : 1.05;
 }
 
 /* -- Memory ------------------------------------------------------------------------------------ */
@@ -220,6 +149,28 @@ static int measure_idle(void *arg)
 	return rc;
 }
 
+static int64_t now_ns(void)
+{
+	return (int64_t)measure_now_ns();
+}
+
+/* Of a server that has just been busy. */
+static void measure_idle_cpu(struct net_subject *subject)
+{
+	const struct timespec settle = { .tv_nsec = SETTLE_NS }, idle = { .tv_nsec = IDLE_CPU_NS };
+	int64_t cpu_ns, began;
+
+	subject->life.idle_cpu = UNKNOWN;
+	if (subject->server.pid <= 0 || subject->words[0] || is_interrupted)
+		return;
+	nanosleep(&settle, NULL);
+	began = now_ns();
+	cpu_ns = load_server_cpu(subject->server.pid);
+	nanosleep(&idle, NULL);
+	cpu_ns = load_server_cpu(subject->server.pid) - cpu_ns;
+	subject->life.idle_cpu = (double)cpu_ns / (double)(now_ns() - began);
+}
+
 /* -- A round ----------------------------------------------------------------------------------- */
 
 /* What the child that loads gives to its parent. */
@@ -227,12 +178,6 @@ struct answer {
 	struct load_result load;
 	double idle_bytes;
 };
-
-/* About what all connections' turns take: 10 us each, and a nanosecond for 2 bytes. */
-static int64_t sweep_time(const struct net_cell *cell)
-{
-	return (int64_t)cell->connections * (10000 + cell->size / 2);
-}
 
 /* A first echo: the server has accepted it, and made all that it needs. */
 static int connect_idle(const struct sockaddr *address, socklen_t bytes)
@@ -245,7 +190,7 @@ static int connect_idle(const struct sockaddr *address, socklen_t bytes)
 	return read(fd, &byte, 1) == 1 ? 0 : -EPIPE;
 }
 
-/* Sockets that are connected and left alone; they go with this process. */
+/* Sockets that are connected and left alone; they end with this process. */
 static int open_idle(const struct load_target *target, unsigned int count)
 {
 	struct sockaddr_un path = { .sun_family = AF_UNIX };
@@ -271,9 +216,15 @@ static int open_idle(const struct load_target *target, unsigned int count)
 	return rc;
 }
 
-static int load_child(const struct net_cell *cell, const struct net_options *options,
-		      const struct net_server *server, struct answer *answer)
+static unsigned int idle_of(const struct net_cell *cell, const struct net_subject *subject)
 {
+	return subject->kind == NET_BASE ? 0 : cell->idle;
+}
+
+static int load_child(const struct net_cell *cell, const struct net_options *options,
+		      const struct net_subject *subject, struct answer *answer)
+{
+	const struct net_server *server = &subject->server;
 	const struct coil_options plain = { .size = sizeof(plain), .off = COIL_NO_REPORTS };
 	struct load_options load = {
 		.target = server->target, .connections = cell->connections, .size = cell->size,
@@ -282,15 +233,16 @@ static int load_child(const struct net_cell *cell, const struct net_options *opt
 		.warmup_ns = options->warmup_ns, .server_pid = server->pid,
 	};
 	struct idle idle = { .cell = cell, .server = server };
-	int64_t sweep_ns = sweep_time(cell);
+	int64_t sweep_ns = net_sweep_time(cell);
 
-	net_pin(options->core);
+	net_pin(cell->work == NET_SPIN ? options->load_core : options->core);
 	tool_raise_files();
-	answer->load.error = open_idle(&server->target, cell->idle);
+	answer->load.error = open_idle(&server->target, idle_of(cell, subject));
 	if (answer->load.error)
 		return answer->load.error;
-	if (load.measure_ns < 3 * sweep_ns)
-		load.measure_ns = 3 * sweep_ns;
+	if (load.measure_ns < SWEEPS * sweep_ns)
+		load.measure_ns = SWEEPS * sweep_ns;
+	load.measure_ns *= subject->stretch;
 	if (load.warmup_ns < sweep_ns)
 		load.warmup_ns = sweep_ns;
 	if (cell->work != NET_IDLE)
@@ -333,6 +285,12 @@ static void take_round(const struct net_cell *cell, struct net_subject *subject,
 		return;
 	}
 	subject->errors += load_errors(load);
+	/* Those that were answered were the quick ones. */
+	if (!load->error && load->requests < cell->connections &&
+	    subject->stretch < STRETCH_MAX && load_errors(load) == 0) {
+		subject->stretch *= 2;
+		return;
+	}
 	if (load->error || !load->requests) {
 		if (net_server_has_died(&subject->server, subject->words, sizeof(subject->words)))
 			return;
@@ -344,8 +302,10 @@ static void take_round(const struct net_cell *cell, struct net_subject *subject,
 				 load->error ? coil_strerror(load->error) : "no answers");
 		return;
 	}
-	round->value = (double)load->server_cpu_ns / 1e3 / (double)load->requests;
 	round->requests_per_s = (double)load->requests * 1e9 / (double)load->measured_ns;
+	round->value = (double)load->server_cpu_ns / 1e3 / (double)load->requests;
+	if (cell->work == NET_SPIN)
+		round->value = round->requests_per_s;
 	round->p50_us = (double)coil_bench_histogram_quantile(&load->latency, 0.5) / 1e3;
 	round->p99_us = (double)coil_bench_histogram_quantile(&load->latency, 0.99) / 1e3;
 	coil_bench_histogram_merge(&subject->latency, &load->latency);
@@ -363,7 +323,7 @@ static void run_round(const struct net_cell *cell, const struct net_options *opt
 	fflush(NULL);
 	child = fork();
 	if (child == 0)
-		_exit(load_child(cell, options, &subject->server, answer) < 0);
+		_exit(load_child(cell, options, subject, answer) < 0);
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
 		continue;
 	if (child < 0 || WIFSIGNALED(status)) {
@@ -384,39 +344,83 @@ static void start_servers(const struct net_cell *cell, int core, struct net_resu
 	}
 }
 
+/* Less of it is better, except of requests a second. */
+static bool is_better(const struct net_result *result, const struct net_subject *subject,
+		      const struct net_subject *than)
+{
+	double value = net_median(subject, net_round_value);
+	double other = net_median(than, net_round_value);
+
+	return result->cell->work == NET_SPIN ? value > other : value < other;
+}
+
 static void choose_floor(struct net_result *result)
 {
-	enum net_kind kind = result->cell->is_http ? NET_PEER : NET_RAW;
-
 	for (unsigned int i = 0; i < result->subjects_count; i++) {
 		const struct net_subject *subject = &result->subjects[i];
 
-		if (subject->kind != kind || isnan(net_median(subject, net_round_value)))
+		/* Less than a page, of memory, is 0, and nothing can be compared with it. */
+		if (subject->kind != net_floor_kind(result->cell) ||
+		    !(net_median(subject, net_round_value) > 0))
 			continue;
-		if (!result->floor || net_median(subject, net_round_value) <
-				      net_median(result->floor, net_round_value))
+		if (!result->floor || is_better(result, subject, result->floor))
 			result->floor = subject;
 	}
 }
 
+/* One round of all that are wanted; there, or back. */
+static void run_turn(const struct net_options *options, struct net_result *result,
+		     const bool *wanted, struct answer *answer)
+{
+	unsigned int count = result->subjects_count, round = result->rounds;
+
+	for (unsigned int i = 0; i < count && !is_interrupted; i++) {
+		unsigned int at = round % 2 ? count - 1 - i : i;
+		struct net_subject *subject = &result->subjects[at];
+
+		if (!wanted[at])
+			continue;
+		/* Memory that was freed is used again, and would not show. */
+		if (round && result->cell->work == NET_IDLE) {
+			net_server_stop(&subject->server);
+			net_server_start(result->cell, subject, options->core);
+		}
+		if (!subject->words[0])
+			run_round(result->cell, options, subject, answer);
+	}
+	result->rounds++;
+}
+
+/* Rounds that are run whatever they take; one more, where the first was too short for somebody. */
+static unsigned int rounds_anyway(const struct net_result *result)
+{
+	for (unsigned int i = 0; i < result->subjects_count; i++)
+		if (result->subjects[i].stretch > 1)
+			return ROUNDS_ANYWAY + 1;
+	return ROUNDS_ANYWAY;
+}
+
+/* Until all is known, the rounds are used up, or the next one would not fit into the budget. */
 static void run_rounds(const struct net_options *options, struct net_result *result,
 		       struct answer *answer)
 {
-	unsigned int count = result->subjects_count;
+	int64_t began = now_ns(), deadline = began + options->budget_ns - result->setup_ns;
+	bool wanted[NET_SUBJECTS_MAX];
+	unsigned int loads = 0;
 
-	for (unsigned int round = 0; round < options->rounds; round++) {
-		for (unsigned int i = 0; i < count && !is_interrupted; i++) {
-			unsigned int at = round % 2 ? count - 1 - i : i;
-			struct net_subject *subject = &result->subjects[at];
+	while (result->rounds < options->rounds && !is_interrupted) {
+		unsigned int count = net_undecided(result, result->rounds, wanted);
+		int64_t now = now_ns();
 
-			/* Memory that was freed is used again, and would not show. */
-			if (round && result->cell->work == NET_IDLE && !subject->words[0]) {
-				net_server_stop(&subject->server);
-				net_server_start(result->cell, subject, options->core);
-			}
-			if (!subject->words[0])
-				run_round(result->cell, options, subject, answer);
+		if (count == 0)
+			break;
+		if (result->rounds >= rounds_anyway(result) &&
+		    now + (now - began) / loads * count > deadline) {
+			result->is_over_budget = true;
+			break;
 		}
+		run_turn(options, result, wanted, answer);
+		loads += count;
 	}
 }
 
@@ -433,16 +437,32 @@ int net_measure(const struct net_cell *cell, const struct net_options *options,
 {
 	struct answer *answer = mmap(NULL, sizeof(*answer), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int64_t began = now_ns();
 
 	if (answer == MAP_FAILED)
 		return -ENOMEM;
 	memset(ret_result, 0, sizeof(*ret_result));
 	ret_result->cell = cell;
 	net_subjects(cell, options->has_peers, ret_result);
+	if (cell->work == NET_SPIN && options->load_core < 0) {
+		snprintf(ret_result->words, sizeof(ret_result->words),
+			 "server and load need a core each, and there is one");
+		ret_result->subjects_count = 0;
+	}
 	start_servers(cell, options->core, ret_result);
+	ret_result->setup_ns = now_ns() - began;
 	run_rounds(options, ret_result, answer);
-	for (unsigned int i = 0; i < ret_result->subjects_count; i++)
-		net_server_finish(cell, &ret_result->subjects[i]);
+	for (unsigned int i = 0; i < ret_result->subjects_count; i++) {
+		struct net_subject *subject = &ret_result->subjects[i];
+
+		if (cell->work == NET_SPIN)
+			measure_idle_cpu(subject);
+		net_server_finish(cell, subject);
+		if (!subject->words[0] && subject->stretch > 1 &&
+		    isnan(net_median(subject, net_round_value)))
+			snprintf(subject->words, sizeof(subject->words), "not one round in which "
+				 "all of %u connections were answered", cell->connections);
+	}
 	munmap(answer, sizeof(*answer));
 	choose_floor(ret_result);
 	return 0;

@@ -22,10 +22,14 @@
 #define START_MS 10000
 #define STOP_MS 10000
 #define PYTHON "/usr/bin/python3"
+#define ARGS_MAX 16
+
+enum program_only { FOR_ALL, FOR_BESIDE, FOR_SPIN };
 
 struct program {
 	const char *name;
 	enum net_kind kind;
+	enum program_only only;		/* the cells that it is for */
 	bool is_http;
 	const char *file;		/* looked for beside coil-bench */
 	const char *package;		/* where it comes from, if it is absent */
@@ -36,6 +40,8 @@ struct program {
 static const struct program programs[] = {
 	{ .name = "coil", .kind = NET_COIL, .file = "coil-echo" },
 	{ .name = "coil parked", .kind = NET_COIL, .file = "coil-echo", .args = { "--serve" } },
+	{ .name = "coil alone", .kind = NET_BASE, .only = FOR_BESIDE, .file = "coil-echo" },
+	{ .name = "coil at once", .kind = NET_BASE, .only = FOR_SPIN, .file = "coil-echo" },
 	{ .name = "raw uring one-shot", .kind = NET_RAW, .file = "raw_echo_uring",
 	  .args = { "--mode", "oneshot" } },
 	{ .name = "raw uring multishot", .kind = NET_RAW, .file = "raw_echo_uring",
@@ -104,18 +110,27 @@ static void check_subject(const struct program *program, struct net_subject *sub
 			 program->file);
 }
 
+static bool is_for(const struct program *program, const struct net_cell *cell)
+{
+	if (program->is_http != cell->is_http)
+		return false;
+	if (program->only == FOR_BESIDE)
+		return cell->idle > 0;
+	return program->only == FOR_ALL || cell->work == NET_SPIN;
+}
+
 void net_subjects(const struct net_cell *cell, bool has_peers, struct net_result *result)
 {
 	for (size_t i = 0; i < PROGRAMS; i++) {
 		struct net_subject *subject;
 
-		if (programs[i].is_http != cell->is_http ||
-		    (programs[i].kind == NET_PEER && !has_peers))
+		if (!is_for(&programs[i], cell) || (programs[i].kind == NET_PEER && !has_peers))
 			continue;
 		subject = &result->subjects[result->subjects_count++];
 		subject->name = programs[i].name;
 		subject->kind = programs[i].kind;
 		subject->program = i;
+		subject->stretch = 1;
 		check_subject(&programs[i], subject);
 	}
 }
@@ -156,6 +171,10 @@ static void add_args(const struct program *program, const struct net_cell *cell,
 		if (cell->connections <= 64)
 			ret_args[count++] = "--direct";
 	}
+	if (cell->work == NET_SPIN && program->kind == NET_COIL) {
+		ret_args[count++] = "--spin";
+		ret_args[count++] = "adaptive";
+	}
 	if (cell->is_unix) {
 		ret_args[count++] = "--unix";
 		ret_args[count++] = server->unix_path;
@@ -163,20 +182,32 @@ static void add_args(const struct program *program, const struct net_cell *cell,
 	ret_args[count] = NULL;
 }
 
+struct start {
+	int out[2];			/* its standard output */
+	int go[2];
+	int core;
+};
+
+/* Waits for its parent's word: it is counted from its exec on. */
 static _Noreturn void exec_server(const struct net_cell *cell, const struct net_subject *subject,
-				  int out, int core)
+				  const struct start *start)
 {
 	const struct program *program = program_of(subject);
-	const char *args[NET_ARGS_MAX + 4] = { NULL };
+	const char *args[ARGS_MAX] = { NULL };
 	char path[4200];
 	size_t count = 0;
+	char word;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* Ctrl-C is for the measuring, which then stops the servers. */
 	setpgid(0, 0);
-	net_pin(core);
+	net_pin(start->core);
 	tool_raise_files();
-	if (!find_program(program->file, path, sizeof(path)) || dup3(out, STDOUT_FILENO, 0) < 0)
+	if (!find_program(program->file, path, sizeof(path)) ||
+	    dup3(start->out[1], STDOUT_FILENO, 0) < 0)
+		_exit(127);
+	close(start->go[1]);
+	if (read(start->go[0], &word, 1) != 1)
 		_exit(127);
 	if (program->before)
 		args[count++] = program->before;
@@ -204,24 +235,51 @@ static bool read_line(int fd, char *line, size_t bytes)
 	return true;
 }
 
+/* It runs once its counters do. -1 and errno if there is no room for it. */
+static int fork_server(const struct net_cell *cell, struct net_subject *subject,
+		       struct start *start)
+{
+	struct net_server *server = &subject->server;
+
+	if (pipe2(start->out, O_CLOEXEC) < 0)
+		return -1;
+	if (pipe2(start->go, O_CLOEXEC) < 0) {
+		close(start->out[0]);
+		close(start->out[1]);
+		return -1;
+	}
+	server->pid = fork();
+	if (server->pid == 0)
+		exec_server(cell, subject, start);
+	close(start->out[1]);
+	close(start->go[0]);
+	server->out = start->out[0];
+	if (server->pid > 0) {
+		counters_follow(&server->counters, server->pid);
+		(void)!write(start->go[1], "", 1);
+	} else {
+		close(server->out);
+	}
+	close(start->go[1]);
+	return server->pid < 0 ? -1 : 0;
+}
+
 int net_server_start(const struct net_cell *cell, struct net_subject *subject, int core)
 {
 	static const char prefix[] = "listening on ";
 	struct net_server *server = &subject->server;
+	struct start start = { .core = core };
 	char line[512];
-	int ends[2];
 
 	if (cell->is_unix)
 		snprintf(server->unix_path, sizeof(server->unix_path), "/tmp/coil-bench-%d-%zu",
 			 (int)getpid(), subject->program);
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	server->pid = fork();
-	if (server->pid == 0)
-		exec_server(cell, subject, ends[1], core);
-	close(ends[1]);
-	server->out = ends[0];
-	if (server->pid < 0 || !read_line(ends[0], line, sizeof(line)) ||
+	if (fork_server(cell, subject, &start) < 0) {
+		snprintf(subject->words, sizeof(subject->words), "no process for the server: %s",
+			 strerror(errno));
+		return -EAGAIN;
+	}
+	if (!read_line(server->out, line, sizeof(line)) ||
 	    strncmp(line, prefix, sizeof(prefix) - 1) != 0 ||
 	    load_target_parse(line + sizeof(prefix) - 1, &server->target)) {
 		snprintf(subject->words, sizeof(subject->words),
@@ -252,6 +310,7 @@ void net_server_stop(struct net_server *server)
 		nanosleep(&pause, NULL);
 	}
 	close(server->out);
+	counters_close(&server->counters);
 	if (server->unix_path[0])
 		unlink(server->unix_path);
 	server->pid = 0;

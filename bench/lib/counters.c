@@ -17,7 +17,7 @@
 #include "statistics.h"
 
 #define FIRST_EVENT COUNTER_SYSCALLS
-#define EVENTS 3
+#define EVENTS 3 /* of this process; getrusage tells the rest */
 
 const char *const counter_names[COUNTER_KINDS] = {
 	[COUNTER_ENTERS] = "enters",
@@ -57,25 +57,38 @@ static uint64_t tracepoint(void)
 	return id;
 }
 
-static int open_event(enum counter_kind kind)
+static const struct {
+	uint32_t type;
+	uint64_t config;
+} events[COUNTER_EVENTS] = {
+	[COUNTER_SYSCALLS - FIRST_EVENT] = { PERF_TYPE_TRACEPOINT, 0 },
+	[COUNTER_CYCLES - FIRST_EVENT] = { PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES },
+	[COUNTER_INSTRUCTIONS - FIRST_EVENT] = { PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS },
+	[COUNTER_CONTEXT_SWITCHES - FIRST_EVENT] = { PERF_TYPE_SOFTWARE,
+						     PERF_COUNT_SW_CONTEXT_SWITCHES },
+	[COUNTER_PAGE_FAULTS - FIRST_EVENT] = { PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS },
+};
+
+/* Of this process, or of another one and all that it will start, from its exec on. */
+static int open_event(enum counter_kind kind, int pid)
 {
-	struct perf_event_attr attr = { .size = sizeof(attr), .type = PERF_TYPE_HARDWARE };
+	struct perf_event_attr attr = {
+		.size = sizeof(attr), .type = events[kind - FIRST_EVENT].type,
+		.config = events[kind - FIRST_EVENT].config,
+		.inherit = pid != 0, .disabled = pid != 0, .enable_on_exec = pid != 0,
+	};
+	bool is_kernels = kind == COUNTER_SYSCALLS || kind == COUNTER_CONTEXT_SWITCHES;
 	long event;
 
-	if (kind == COUNTER_SYSCALLS) {
-		attr.type = PERF_TYPE_TRACEPOINT;
+	if (kind == COUNTER_SYSCALLS)
 		attr.config = tracepoint();
-		if (attr.config == 0)
-			return -ENOENT;
-	} else {
-		attr.config = kind == COUNTER_CYCLES ? PERF_COUNT_HW_CPU_CYCLES
-						     : PERF_COUNT_HW_INSTRUCTIONS;
-	}
-	event = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
-	if (event < 0 && (errno == EACCES || errno == EPERM) && kind != COUNTER_SYSCALLS) {
+	if (kind == COUNTER_SYSCALLS && attr.config == 0)
+		return -ENOENT;
+	event = syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	if (event < 0 && (errno == EACCES || errno == EPERM) && !is_kernels) {
 		/* The kernel's share is not for everybody. */
 		attr.exclude_kernel = attr.exclude_hv = 1;
-		event = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+		event = syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	}
 	return event < 0 ? -errno : (int)event;
 }
@@ -103,7 +116,7 @@ void counters_describe(char *text, size_t bytes)
 
 	text[0] = '\0';
 	for (int i = 0; i < EVENTS && at < bytes; i++) {
-		int event = open_event((enum counter_kind)(FIRST_EVENT + i));
+		int event = open_event((enum counter_kind)(FIRST_EVENT + i), 0);
 		const char *words = event >= 0 ? "yes" : reason(event);
 
 		if (i == 0 && event == -ENOENT)
@@ -120,13 +133,29 @@ void counters_describe(char *text, size_t bytes)
 void counters_open(struct counters *counters, bool has_loop)
 {
 	*counters = (struct counters){ .has_loop = has_loop };
-	for (int i = 0; i < EVENTS; i++)
-		counters->events[i] = open_event((enum counter_kind)(FIRST_EVENT + i));
+	for (int i = 0; i < COUNTER_EVENTS; i++)
+		counters->events[i] =
+			i < EVENTS ? open_event((enum counter_kind)(FIRST_EVENT + i), 0) : -1;
+}
+
+void counters_follow(struct counters *counters, int pid)
+{
+	*counters = (struct counters){ 0 };
+	for (int i = 0; i < COUNTER_EVENTS; i++)
+		counters->events[i] = open_event((enum counter_kind)(FIRST_EVENT + i), pid);
+}
+
+void counters_read(const struct counters *counters, double *ret_values)
+{
+	for (int i = 0; i < COUNTER_KINDS; i++)
+		ret_values[i] = UNKNOWN;
+	for (int i = 0; i < COUNTER_EVENTS; i++)
+		ret_values[FIRST_EVENT + i] = read_event(counters->events[i]);
 }
 
 void counters_close(struct counters *counters)
 {
-	for (int i = 0; i < EVENTS; i++)
+	for (int i = 0; i < COUNTER_EVENTS; i++)
 		if (counters->events[i] >= 0)
 			close(counters->events[i]);
 }

@@ -14,7 +14,7 @@ enum counter_kind {
 	COUNTER_TASK_SWITCHES,
 	COUNTER_ALLOCATIONS,
 	COUNTER_WAITS,
-	COUNTER_SYSCALLS, /* these three by perf_event_open */
+	COUNTER_SYSCALLS, /* these three by perf_event_open; of another process the next two, too */
 	COUNTER_CYCLES,
 	COUNTER_INSTRUCTIONS,
 	COUNTER_CONTEXT_SWITCHES,
@@ -26,8 +26,10 @@ enum counter_kind {
 
 extern const char *const counter_names[COUNTER_KINDS];
 
+#define COUNTER_EVENTS 5
+
 struct counters {
-	int events[3];
+	int events[COUNTER_EVENTS]; /* -1: none */
 	bool has_loop; /* count what the calling thread's loop does */
 	double before[COUNTER_KINDS];
 	double sums[COUNTER_KINDS]; /* NAN: not known */
@@ -38,6 +40,14 @@ void counters_close(struct counters *counters);
 /* Around each piece of work; sums grow. */
 void counters_begin(struct counters *counters);
 void counters_end(struct counters *counters);
+
+/*
+ * Of a process that is to execute a program: what it does from then on, with all that it starts.
+ * Its loop is not known. close it as any.
+ */
+void counters_follow(struct counters *counters, int pid);
+/* So far; NAN: not known. */
+void counters_read(const struct counters *counters, double *ret_values);
 
 /* "yes", or which of perf's counters this machine refuses, and why. */
 void counters_describe(char *text, size_t bytes);

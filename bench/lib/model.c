@@ -235,7 +235,8 @@ bool entry_goal_is_met(const struct coil_bench_entry *entry)
 void describe_goal(const struct coil_bench_entry *entry, char *text, size_t bytes)
 {
 	if (entry->goal_kind == COIL_BENCH_RATIO)
-		snprintf(text, bytes, "%.2f x", entry->goal);
+		snprintf(text, bytes, "%s%.2f x", entry->flags & COIL_BENCH_HIGHER ? ">= " : "",
+			 entry->goal);
 	else if (entry->goal_kind == COIL_BENCH_VALUE)
 		snprintf(text, bytes, "%.0f %s", entry->goal, entry->unit);
 	else if (entry->goal_kind == COIL_BENCH_PLUS)

@@ -147,6 +147,21 @@ static void put_wide_row(const struct coil_bench_entry *entry, const char *const
 	fputc('\n', out);
 }
 
+static void put_notes(const struct coil_bench *bench, FILE *out)
+{
+	bool has_one = false;
+
+	for (size_t i = 0; i < bench->entries_count; i++) {
+		const struct coil_bench_entry *entry = bench->entries[i];
+
+		if (entry->note)
+			fprintf(out, "- %s: %s\n", entry->name, entry->note);
+		has_one |= entry->note != NULL;
+	}
+	if (has_one)
+		fputc('\n', out);
+}
+
 /* There is no room for them in the table. */
 static void put_errors(const struct coil_bench_entry *entry, FILE *out)
 {
@@ -187,6 +202,7 @@ void write_markdown(const struct coil_bench *bench, FILE *out)
 
 	put_rows(bench, out);
 	put_wide(bench, out);
+	put_notes(bench, out);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (model_recorded(bench, keys[i]))
 			fprintf(out, "%s%s: %s", i ? "; " : "", keys[i],

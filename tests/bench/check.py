@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -35,7 +36,8 @@ def check_usage(verdicts, tool):
                       ["run", "--no-such"], ["compare"], ["compare", "one"],
                       ["compare", "a", "b", "c"], ["compare", "a", "b", "--fail-above", "x"],
                       ["run", "net", "no such"], ["run", "net", "--core", "1000"],
-                      ["run", "net", "--rounds", "0"], ["load"], ["load", "x:99999999"],
+                      ["run", "net", "--rounds", "0"], ["run", "net", "--budget", "soon"],
+                      ["load"], ["load", "x:99999999"],
                       ["report"], ["report", "a"], ["count"], ["count", "a"],
                       ["count", "a", "b", "--tolerance", "-1"]):
         done = call(tool, *arguments)
@@ -120,6 +122,7 @@ def check_failures(verdicts, program, folder):
     verdicts.hold("refused" in words[1]["error"], f"an error is told: {words[1]}")
     done = call(program, "run", "plain", "--smoke", "--json", "/no/such/folder/file")
     verdicts.hold(done.returncode == 1 and "/no/such" in done.stderr, "no place for the file")
+    verdicts.hold(not done.stdout, "which is said before anything is measured")
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([program, "run", "plain", "--smoke", "-q", "--json", "-"],
                               stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
@@ -136,6 +139,14 @@ def children_of(pid):
         except (OSError, ValueError, IndexError):
             pass
     return found
+
+
+def command_of(pid):
+    """Empty if it has ended meanwhile, as loads do all the time."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 def check_interrupt(verdicts, program, folder):
@@ -164,6 +175,28 @@ def run_net(tool, path, *options):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def check_net_limits(verdicts, tool, path):
+    """Little time, one core, few descriptors: each is said."""
+    def limited(limit, *options):
+        return subprocess.run([str(tool), "run", "net", *options, "--seconds", "0.02", "--json",
+                               str(path)], capture_output=True, text=True, timeout=120,
+                              check=False, preexec_fn=limit)
+
+    done = limited(None, "--budget", "0", "echo_unix_1x64")
+    verdicts.hold(done.returncode == 0 and "for the time budget after 2 rounds" in done.stdout,
+                  f"no time: {done.stdout}{done.stderr}")
+    core = min(os.sched_getaffinity(0))
+    done = limited(lambda: os.sched_setaffinity(0, {core}), "--rounds", "1", "spin_tcp")
+    verdicts.hold(done.returncode == 0 and "there is one" in done.stdout,
+                  f"one core: {done.stdout}{done.stderr}")
+    verdicts.hold("there is one" in json.loads(path.read_text())["cases"][0]["error"],
+                  "and the file tells")
+    done = limited(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)), "--rounds", "1",
+                   "echo_tcp_1000x64")
+    verdicts.hold(done.returncode == 1 and "the limit is 200" in done.stdout,
+                  f"few descriptors: {done.stdout}{done.stderr}")
+
+
 def check_net(verdicts, tool, folder):
     """A cell: figures and counters of each server; SIGINT; a server that dies."""
     path = folder / "net.json"
@@ -182,6 +215,10 @@ def check_net(verdicts, tool, folder):
     verdicts.hold(0 < counters["sqes"] < 5, f"SQEs of a request: {counters}")
     verdicts.hold(len(subjects["coil"]["seconds"]) == 3, "a point for each round")
 
+    verdicts.hold("p99" in cell["note"] and "goal 1.1: no verdict, too few rounds" in cell["note"],
+                  f"p99 has a goal, and three rounds no verdict: {cell['note']}")
+
+    check_net_limits(verdicts, tool, path)
     process = run_net(tool, path, "--rounds", "60", "--seconds", "0.5", "echo_tcp_50x64")
     time.sleep(2)
     process.send_signal(signal.SIGINT)
@@ -192,7 +229,7 @@ def check_net(verdicts, tool, folder):
     process = run_net(tool, path, "--rounds", "8", "--seconds", "0.3", "echo_unix_1x64")
     time.sleep(1.5)
     for child in children_of(process.pid):
-        if "coil-echo" in pathlib.Path(f"/proc/{child}/cmdline").read_text():
+        if "coil-echo" in command_of(child):
             os.kill(child, signal.SIGKILL)
     out, _ = process.communicate(timeout=60)
     verdicts.hold(process.returncode == 1 and "the server ended by signal 9" in out,

@@ -3,8 +3,12 @@
 #include "../../bench/lib/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "../../bench/lib/counters.h"
 #include "coil.h"
 #include "models.h"
 #include "support/test.h"
@@ -165,4 +169,53 @@ TEST(session, wrong_options_and_cases_are_refused)
 	ASSERT_EQ(coil_bench_open(&bench, NULL), 0);
 	coil_bench_close(bench);
 	coil_bench_close(NULL);
+}
+
+/* Another process, from its exec on, with what it starts. */
+TEST(counters, those_of_a_program_are_its_whole_lifes)
+{
+	double counts[COUNTER_KINDS];
+	struct counters counters;
+	char word;
+	int go[2];
+	pid_t child;
+
+	ASSERT_EQ(pipe2(go, O_CLOEXEC), 0);
+	child = fork();
+	if (child == 0) {
+		if (read(go[0], &word, 1) == 1)
+			execl("/bin/sh", "sh", "-c", "/bin/true; /bin/true", NULL);
+		_exit(1);
+	}
+	ASSERT(child > 0);
+	counters_follow(&counters, child);
+	ASSERT_EQ(write(go[1], "", 1), 1);
+	waitpid(child, NULL, 0);
+	counters_read(&counters, counts);
+	counters_close(&counters);
+	close(go[0]);
+	close(go[1]);
+	EXPECT(isnan(counts[COUNTER_ENTERS]) && isnan(counts[COUNTER_CPU_NS]));
+	/* Each as the machine allows: not known, or what three programs take at least. */
+	EXPECT(isnan(counts[COUNTER_PAGE_FAULTS]) || counts[COUNTER_PAGE_FAULTS] > 100);
+	EXPECT(isnan(counts[COUNTER_CONTEXT_SWITCHES]) || counts[COUNTER_CONTEXT_SWITCHES] > 1);
+	EXPECT(isnan(counts[COUNTER_SYSCALLS]) || counts[COUNTER_SYSCALLS] > 30);
+	EXPECT(isnan(counts[COUNTER_INSTRUCTIONS]) || counts[COUNTER_INSTRUCTIONS] > 10000);
+}
+
+/* A process that is gone has none, and says so. */
+TEST(counters, nobody_has_none)
+{
+	double counts[COUNTER_KINDS];
+	struct counters counters;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	waitpid(child, NULL, 0);
+	counters_follow(&counters, child);
+	counters_read(&counters, counts);
+	counters_close(&counters);
+	for (int i = 0; i < COUNTER_KINDS; i++)
+		EXPECT(isnan(counts[i]));
 }
