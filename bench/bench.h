@@ -86,6 +86,21 @@ struct coil_bench_case bench_case_of(const struct bench_case *row);
 void bench_must(bool is_true, const char *what);
 
 /*
+ * Calls work in a new process, which has a copy of arg, of at most 4,000 bytes; what it left there
+ * comes back. What work returned, or -EPIPE if it died.
+ */
+int bench_child_run(int (*work)(void *arg), void *arg, size_t bytes);
+/* A line of /proc/PID/status; 0: there is none. */
+double bench_status_number(long pid, const char *key);
+/* Bytes of resident memory and of page tables. */
+double bench_resident(long pid);
+
+/* A floor of bare switches between stacks; false where there are none. run gets bench->raw. */
+bool bench_floor_switches(struct bench *bench, void (*run)(void *raw, uint64_t units));
+/* Such a run: there and back for each unit. */
+void bench_two_switches(void *raw, uint64_t units);
+
+/*
  * A crew: n tasks that do one piece of work again and again, side by side. The driver's run lets
  * each of them do units / n of it.
  */

@@ -33,6 +33,19 @@ static int open_floor(struct bench *bench)
 	return 0;
 }
 
+bool bench_floor_switches(struct bench *bench, void (*run)(void *raw, uint64_t units))
+{
+	if (raw_micro_open(RAW_SWITCH, 0, &bench->raw) < 0)
+		return false;
+	bench->floor = (struct measure_case){ .run = run, .arg = bench->raw };
+	return true;
+}
+
+void bench_two_switches(void *raw, uint64_t units)
+{
+	raw_micro_run(raw, 2 * units);
+}
+
 static struct coil_bench_subject subject_of(const char *name, const struct measure_case *from)
 {
 	return (struct coil_bench_subject){ .name = name, .run = from->run, .arg = from->arg,

@@ -24,7 +24,6 @@ struct parked {
 	int to_clients;
 	struct coil_listener *listener;
 	double bytes;			/* for each */
-	int error;
 };
 
 static _Noreturn void clients_main(unsigned int n, int in)
@@ -129,49 +128,27 @@ static int server_main(void *arg)
 	return rc;
 }
 
-static _Noreturn void child_main(unsigned int n, int out)
+static int child_main(void *arg)
 {
 	const struct coil_options options = { .size = sizeof(options), .off = COIL_NO_SIGNALS };
-	struct parked parked = { .n = n };
-	ssize_t written;
-	int ends[2];
+	struct parked *parked = arg;
+	int rc, ends[2];
 	pid_t clients;
 
 	tool_raise_files();
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		_exit(1);
+		return -errno;
 	clients = fork();
 	if (clients == 0) {
 		close(ends[1]);
-		clients_main(n, ends[0]);
+		clients_main(parked->n, ends[0]);
 	}
 	close(ends[0]);
-	parked.to_clients = ends[1];
-	parked.error = clients < 0 ? -EAGAIN : coil_run_with(&options, server_main, &parked);
+	parked->to_clients = ends[1];
+	rc = clients < 0 ? -EAGAIN : coil_run_with(&options, server_main, parked);
 	close(ends[1]);
 	waitpid(clients, NULL, 0);
-	written = write(out, &parked, sizeof(parked));
-	_exit(written != sizeof(parked));
-}
-
-static int run_child(unsigned int n, struct parked *ret_parked)
-{
-	int ends[2];
-	pid_t child;
-
-	ret_parked->error = -EPIPE;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	child = fork();
-	if (child == 0)
-		child_main(n, ends[1]);
-	close(ends[1]);
-	if (child < 0 || read(ends[0], ret_parked, sizeof(*ret_parked)) != sizeof(*ret_parked))
-		ret_parked->error = -EPIPE;
-	close(ends[0]);
-	if (child > 0)
-		waitpid(child, NULL, 0);
-	return ret_parked->error;
+	return rc;
 }
 
 static int measure_parked(const struct bench_case *bench_case, struct coil_bench_entry *entry)
@@ -180,9 +157,9 @@ static int measure_parked(const struct bench_case *bench_case, struct coil_bench
 	int rc = coil_bench_result_add(entry, "coil", &result);
 
 	for (unsigned int i = 0; i < 3 && rc == 0 && !coil_bench_is_stopped(); i++) {
-		struct parked parked = { 0 };
+		struct parked parked = { .n = bench_case->parameter };
 
-		rc = run_child(bench_case->parameter, &parked);
+		rc = bench_child_run(child_main, &parked, sizeof(parked));
 		if (rc == 0)
 			rc = coil_bench_sample(result, parked.bytes);
 	}

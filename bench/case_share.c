@@ -13,22 +13,6 @@
 #define CHANNELS 8
 #define QUEUE_ITEMS 64
 
-/* -- Bare switches ----------------------------------------------------------------------------- */
-
-/* Two units of the raw floor for each of ours. False: there is none on this architecture. */
-static bool open_switches(struct bench *bench, void (*run)(void *arg, uint64_t units))
-{
-	if (raw_micro_open(RAW_SWITCH, 0, &bench->raw) < 0)
-		return false;
-	bench->floor = (struct measure_case){ .run = run, .arg = bench->raw };
-	return true;
-}
-
-static void run_switches(void *raw, uint64_t units)
-{
-	raw_micro_run(raw, 2 * units);
-}
-
 /* -- Channel ping-pong, and a select among eight of them --------------------------------------- */
 
 struct players {
@@ -114,7 +98,7 @@ static int open_pingpong(struct bench *bench)
 
 	bench->state = players;
 	bench->coil = (struct measure_case){ .run = run_pingpong, .arg = players };
-	open_switches(bench, run_switches);
+	bench_floor_switches(bench, bench_two_switches);
 	return 0;
 }
 
@@ -201,7 +185,7 @@ static int open_handover(struct bench *bench)
 		return rc;
 	bench->state = crew;
 	bench->coil = (struct measure_case){ .run = crew_run, .arg = crew, .step = 2 };
-	open_switches(bench, run_switches);
+	bench_floor_switches(bench, bench_two_switches);
 	return 0;
 }
 
@@ -266,7 +250,7 @@ static int open_queue(struct bench *bench)
 	shop->consumer = coil_spawn(consumer_main, shop);
 	bench_must(shop->consumer, "a task could not be spawned");
 	bench->coil = (struct measure_case){ .run = run_queue, .arg = shop, .step = QUEUE_ITEMS };
-	if (open_switches(bench, run_ring))
+	if (bench_floor_switches(bench, run_ring))
 		bench->floor.step = QUEUE_ITEMS;
 	return 0;
 }

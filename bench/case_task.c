@@ -93,6 +93,7 @@ static void run_spawn_join(void *arg, uint64_t units)
 
 static int open_spawn_join(struct bench *bench)
 {
+	bench_floor_switches(bench, bench_two_switches);
 	bench->coil = (struct measure_case){ .run = run_spawn_join, .step = 1 };
 	return 0;
 }
@@ -117,8 +118,15 @@ static void run_spawn_cancel_join(void *arg, uint64_t units)
 	}
 }
 
+/* To the sleeper and back, twice. */
+static void run_four_switches(void *raw, uint64_t units)
+{
+	bench_two_switches(raw, 2 * units);
+}
+
 static int open_spawn_cancel_join(struct bench *bench)
 {
+	bench_floor_switches(bench, run_four_switches);
 	bench->coil = (struct measure_case){ .run = run_spawn_cancel_join, .step = 1 };
 	return 0;
 }
@@ -129,9 +137,10 @@ const struct bench_case bench_cases_task[] = {
 	  .open = open_yield, .close = close_yield },
 	{ .name = "yield_mixed", .what = "the same, between tasks of different functions",
 	  .has_raw = true, .raw = RAW_SWITCH, .open = open_mixed, .close = close_mixed },
-	{ .name = "spawn_join", .what = "empty task, spawned and joined",
+	{ .name = "spawn_join", .what = "empty task, spawned and joined; two bare switches",
 	  .goal_kind = BENCH_NS, .goal = 20, .open = open_spawn_join },
-	{ .name = "spawn_cancel_join", .what = "sleeper, spawned, cancelled and joined",
+	{ .name = "spawn_cancel_join",
+	  .what = "sleeper, spawned, cancelled and joined; four bare switches",
 	  .goal_kind = BENCH_NS, .goal = 90, .open = open_spawn_cancel_join },
 	{ .name = NULL },
 };

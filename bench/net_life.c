@@ -15,40 +15,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench.h"
+
 #define LINE_BYTES 512
 #define LINE_MS 2000
-
-/* The number of a line of a status file, or 0. */
-static double status_number(const char *path, const char *key)
-{
-	FILE *status = fopen(path, "re");
-	char line[256];
-	double number = 0;
-
-	while (status && fgets(line, sizeof(line), status))
-		if (strncmp(line, key, strlen(key)) == 0)
-			number = strtod(line + strlen(key), NULL);
-	if (status)
-		fclose(status);
-	return number;
-}
 
 /* Of all threads that it has now. */
 static double switches_of(pid_t pid)
 {
-	char folder[64], path[384];
+	char folder[64];
 	struct dirent *thread;
 	double sum = 0;
 	DIR *threads;
+	long tid;
 
 	snprintf(folder, sizeof(folder), "/proc/%d/task", (int)pid);
 	threads = opendir(folder);
 	while (threads && (thread = readdir(threads))) {
 		if (thread->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), "%s/%s/status", folder, thread->d_name);
-		sum += status_number(path, "voluntary_ctxt_switches:") +
-		       status_number(path, "nonvoluntary_ctxt_switches:");
+		tid = strtol(thread->d_name, NULL, 10);
+		sum += bench_status_number(tid, "voluntary_ctxt_switches:") +
+		       bench_status_number(tid, "nonvoluntary_ctxt_switches:");
 	}
 	if (threads)
 		closedir(threads);
@@ -104,13 +92,12 @@ void net_server_finish(const struct net_cell *cell, struct net_subject *subject)
 	struct net_server *server = &subject->server;
 	struct net_life *life = &subject->life;
 	double counts[COUNTER_KINDS];
-	char path[64], line[LINE_BYTES];
+	char line[LINE_BYTES];
 	int out;
 
 	if (server->pid <= 0)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)server->pid);
-	life->rss_bytes = status_number(path, "VmRSS:") * 1024;
+	life->rss_bytes = bench_status_number(server->pid, "VmRSS:") * 1024;
 	if (life->rss_bytes == 0)
 		life->rss_bytes = (double)NAN;
 	counters_read(&server->counters, counts);

@@ -19,6 +19,7 @@
 #include <coil.h>
 
 #include "../tools/tool.h"
+#include "bench.h"
 #include "lib/measure.h"
 
 #define PIPELINE 16
@@ -52,28 +53,6 @@ bool net_is_interrupted(void)
 }
 
 /* -- Memory ------------------------------------------------------------------------------------ */
-
-/* Kibibytes of a line of /proc/PID/status; 0: it has none. */
-static long status_kib(pid_t pid, const char *key)
-{
-	char path[64], line[256];
-	FILE *status;
-	long kib = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	status = fopen(path, "re");
-	while (status && fgets(line, sizeof(line), status))
-		if (strncmp(line, key, strlen(key)) == 0)
-			kib = strtol(line + strlen(key), NULL, 10);
-	if (status)
-		fclose(status);
-	return kib;
-}
-
-static double memory_of(pid_t pid)
-{
-	return (double)(status_kib(pid, "VmRSS:") + status_kib(pid, "VmPTE:")) * 1024;
-}
 
 static int connect_to(const struct load_target *target, struct coil_stream **ret_stream)
 {
@@ -126,10 +105,10 @@ static int fill_all(void *arg)
 	/* What it makes once is not the connections'. */
 	int rc = fill(idle, 0, 1);
 
-	before = memory_of(idle->server->pid);
+	before = bench_resident(idle->server->pid);
 	if (rc >= 0)
 		rc = fill(idle, 1, count + 1);
-	idle->bytes = (memory_of(idle->server->pid) - before) / count;
+	idle->bytes = (bench_resident(idle->server->pid) - before) / count;
 	return rc;
 }
 
