@@ -63,7 +63,7 @@ struct coil_task *coil_spawn(int (*entry)(void *arg), void *arg);
 
 /**
  * coil_spawn_with - start a task with options
- * @options: copied
+ * @options: copied; NULL for the defaults
  * @entry:   as coil_spawn
  * @arg:     as coil_spawn, or what is copied if @options->arg_bytes is set, which may be at most a
  *           quarter of the stack

@@ -324,19 +324,31 @@ struct coil_task *(coil_spawn_eager)(int (*entry)(void *arg), void *arg)
 	return coil_spawn_eager_at(NULL, entry, arg);
 }
 
+static size_t default_stack_bytes(void)
+{
+	size_t bytes = scheduler_here()->options.stack_bytes;
+
+	return bytes ? bytes : STACK_BYTES_DEFAULT;
+}
+
 /* What a caller built against an older, shorter struct left out is zero. */
 bool task_read_options(const struct coil_task_options *given,
 		       struct coil_task_options *ret_options)
 {
-	size_t bytes = given->size < sizeof *ret_options ? given->size : sizeof *ret_options;
 	size_t stack_bytes;
 
 	memset(ret_options, 0, sizeof *ret_options);
-	memcpy(ret_options, given, bytes);
-	stack_bytes = ret_options->stack_bytes ? ret_options->stack_bytes : STACK_BYTES_MIN;
-	if (given->size == 0 || stack_bytes < STACK_BYTES_MIN || stack_bytes > STACK_BYTES_MAX) {
-		error_explain("coil_task_options: stack_bytes is %zu: it has to be 16 KiB to 1 "
-			      "GiB, and size set",
+	if (!given)
+		return true;
+	if (given->size == 0) {
+		error_explain("coil_task_options: size is not set");
+		return false;
+	}
+	memcpy(ret_options, given,
+	       given->size < sizeof *ret_options ? given->size : sizeof *ret_options);
+	stack_bytes = ret_options->stack_bytes;
+	if (stack_bytes && (stack_bytes < STACK_BYTES_MIN || stack_bytes > STACK_BYTES_MAX)) {
+		error_explain("coil_task_options: stack_bytes is %zu: it has to be 16 KiB to 1 GiB",
 			      stack_bytes);
 		return false;
 	}
@@ -348,6 +360,7 @@ bool task_read_options(const struct coil_task_options *given,
 			      (unsigned)ret_options->flags, ret_options->priority);
 		return false;
 	}
+	stack_bytes = stack_bytes ? stack_bytes : default_stack_bytes();
 	if (ret_options->arg_bytes > stack_bytes / 4) {
 		error_explain(
 			"coil_task_options: arg_bytes is %zu: at most a quarter of the stack, %zu",

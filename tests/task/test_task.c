@@ -127,6 +127,35 @@ IN_TASK(task, options_out_of_bounds_give_null_and_words)
 	EXPECT_EQ(coil_spawn_with(&copy, rig_return, &copy), NULL);
 	EXPECT(strstr(coil_last_error(), "arg_bytes"));
 	EXPECT_EQ(coil_spawn_with(&nothing, rig_return, NULL), NULL);
+	EXPECT(strstr(coil_last_error(), "size is not set"));
+}
+
+IN_TASK(task, no_options_are_the_defaults)
+{
+	EXPECT_EQ(coil_join(coil_spawn_with(NULL, rig_return, WORD(4))), 4);
+	EXPECT_EQ(coil_go_with(NULL, rig_return, WORD(4)), 0);
+}
+
+static int sums_all(void *copy)
+{
+	const char *bytes = copy;
+	int sum = 0;
+
+	for (int i = 0; i < 64 << 10; i++)
+		sum += bytes[i];
+	return sum;
+}
+
+IN_TASK(task, a_quarter_of_the_default_stack_may_be_copied)
+{
+	static char bytes[(64 << 10) + 1];
+	struct coil_task_options options = { .size = sizeof options, .arg_bytes = 64 << 10 };
+
+	memset(bytes, 1, sizeof bytes);
+	EXPECT_EQ(coil_join(coil_spawn_with(&options, sums_all, bytes)), 64 << 10);
+	options.arg_bytes++;
+	EXPECT_EQ(coil_spawn_with(&options, sums_all, bytes), NULL);
+	EXPECT(strstr(coil_last_error(), "a quarter of the stack, 65536"));
 }
 
 IN_TASK(task, an_older_shorter_options_struct_is_understood)
