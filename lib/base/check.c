@@ -7,6 +7,7 @@
 #include "base/check.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,12 +45,15 @@ void check_misused(const char *function, const char *words, ...)
 	char who[160];
 	char what[256];
 	char text[512];
+	/* No caller of the library knows that one. */
+	bool is_inner = strchr(function, '_') && strncmp(function, "coil_", 5) != 0;
 	va_list ap;
 
 	va_start(ap, words);
 	vsnprintf(what, sizeof what, words, ap);
 	va_end(ap);
 	who_runs(who, sizeof who);
-	snprintf(text, sizeof text, "coil: %s: %s%s%s\n", function, who, who[0] ? ": " : "", what);
+	snprintf(text, sizeof text, "coil: %s%s%s%s%s\n", is_inner ? "" : function,
+		 is_inner ? "" : ": ", who, who[0] ? ": " : "", what);
 	stop(text);
 }

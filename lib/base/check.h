@@ -29,6 +29,14 @@
 			check_misused(__func__, __VA_ARGS__);                                      \
 	} while (0)
 
+/* The same in what stands behind the public @function. Where it is behind several, check_use() has
+ * only an inner name, which is left out. */
+#define check_use_of(function, condition, ...)                                                     \
+	do {                                                                                       \
+		if (unlikely(!(condition)))                                                        \
+			check_misused(function, __VA_ARGS__);                                      \
+	} while (0)
+
 #ifdef COIL_EXPENSIVE_CHECKS
 #define expensive_check(condition) check(condition)
 #else

@@ -56,11 +56,11 @@ static int item_run(void *arg)
 /* The next item finds the worker as the first one did. */
 static void check_left_clean(const struct coil_task *self)
 {
-	check_use(self->scope == &self->own,
-		  "an item of coil_map left a scope or group of its own open");
-	check_use(self->started == 0,
-		  "an item of coil_map left %u operations or timers of its own in flight",
-		  self->started);
+	check_use_of("coil_map", self->scope == &self->own,
+		     "an item of coil_map left a scope or group of its own open");
+	check_use_of("coil_map", self->started == 0,
+		     "an item of coil_map left %u operations or timers of its own in flight",
+		     self->started);
 	while (self->own.requests > 0)
 		coil_uncancel();
 }

@@ -25,7 +25,8 @@ static void promise_arrive(struct coil_hook *hook)
 {
 	struct coil_promise *promise = container_of(hook, struct coil_promise, arrival);
 
-	check_use(future_is_pending(&promise->future), "this promise was resolved twice");
+	check_use_of("coil_promise_resolve_from_thread", future_is_pending(&promise->future),
+		     "this promise was resolved twice");
 	resolve(promise, promise->posted_result);
 }
 

@@ -248,7 +248,7 @@ int listener_take(struct coil_listener *listener, const struct listener_taker *t
 	int rc;
 
 	*ret_socket = NULL;
-	listener_check_use(listener);
+	listener_check_use_of("coil_accept", listener);
 	if (listener->closer)
 		return -EPIPE;
 	acceptor.state = ACCEPTS;

@@ -355,7 +355,7 @@ static void drive_out(struct coil_listener *listener)
 
 struct serve **listener_serve(struct coil_listener *listener)
 {
-	listener_check_use(listener);
+	listener_check_use_of("coil_serve", listener);
 	return &listener->serve;
 }
 

@@ -49,12 +49,14 @@ struct coil_listener {
 	struct coil_serve_stats served; /* by those who did */
 };
 
-#define listener_check_use(listener)                                                               \
+#define listener_check_use(listener) listener_check_use_of(__func__, listener)
+
+#define listener_check_use_of(function, listener)                                                  \
 	do {                                                                                       \
-		check_use((listener)->check_word == LISTENER_CHECK_WORD,                           \
-			  "this is no open listener: was it closed before?");                      \
-		check_use((listener)->loop == loop_current,                                        \
-			  "this listener belongs to the loop of another thread");                  \
+		check_use_of(function, (listener)->check_word == LISTENER_CHECK_WORD,              \
+			     "this is no open listener: was it closed before?");                   \
+		check_use_of(function, (listener)->loop == loop_current,                           \
+			     "this listener belongs to the loop of another thread");               \
 	} while (0)
 
 /* Makes the memory of a connection that is to come; NULL: there is none, and it waits. */

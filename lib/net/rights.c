@@ -134,8 +134,9 @@ static int recv_once(struct coil_stream *stream, void *arg)
 	struct coil_op op;
 	int rc;
 
-	check_use(!socket->receiver || !receiver_is_active(socket->receiver),
-		  "this stream receives by COIL_RECEIVE_MULTISHOT, which drops descriptors");
+	check_use_of("coil_stream_recv_fds",
+		     !socket->receiver || !receiver_is_active(socket->receiver),
+		     "this stream receives by COIL_RECEIVE_MULTISHOT, which drops descriptors");
 	op_prep_recvmsg(&op, socket->fd, arg, MSG_CMSG_CLOEXEC);
 	socket->reading = &op;
 	rc = op_await(&op);

@@ -436,8 +436,8 @@ static void conn_end(struct coil_stream *stream)
 	struct serve_conn *conn = conn_of(stream);
 	struct serve *serve = conn->serve;
 
-	check_use(conn->state == CONN_ARRIVED,
-		  "coil_serve closes this stream: return a negative value from its handler");
+	check_use_of("coil_stream_close", conn->state == CONN_ARRIVED,
+		     "coil_serve closes this stream: return a negative value from its handler");
 	check(list_is_empty(&conn->link));
 	if (conn->armed)
 		leave_armed(conn);

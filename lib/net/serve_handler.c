@@ -24,8 +24,8 @@ static int call_once(struct serve_conn *conn, struct coil_scope *scope)
 		return rc;
 	serve->counts.bursts++;
 	rc = serve->handler(stream, serve->options.arg);
-	check_use(!(stream->flags & STREAM_READING),
-		  "a handler has returned while another task reads its stream");
+	check_use_of("coil_serve", !(stream->flags & STREAM_READING),
+		     "a handler has returned while another task reads its stream");
 	return rc;
 }
 
@@ -135,8 +135,9 @@ void serve_release_free(struct serve *serve)
 /* What a handler did to its task must not be met by the next connection. */
 static bool is_as_new(const struct coil_task *task)
 {
-	check_use(task->scope == &task->own && task->started == 0 && task->locks_held == 0,
-		  "a handler has returned with a scope, an operation or a lock of its own");
+	check_use_of("coil_serve",
+		     task->scope == &task->own && task->started == 0 && task->locks_held == 0,
+		     "a handler has returned with a scope, an operation or a lock of its own");
 	return !task->locals && !task->own.effective && !(task->flags & TASK_BACKGROUND);
 }
 

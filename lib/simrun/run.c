@@ -220,8 +220,8 @@ static int run_path(const struct coil_sim_options *options, struct sim_path *pat
 	int rc;
 
 	check(run != NULL);
-	check_use(loop_current == NULL && !simrun_current,
-		  "this thread runs a loop already: simulations do not nest");
+	check_use_of("coil_sim_run", loop_current == NULL && !simrun_current,
+		     "this thread runs a loop already: simulations do not nest");
 	run->hash = UINT64_C(0xcbf29ce484222325);
 	run->schedule = schedule;
 	loop = loop_new(run);

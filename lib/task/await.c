@@ -84,10 +84,10 @@ int future_await(struct coil_future *future)
 	struct scheduler *s = scheduler_required("coil_await");
 	struct coil_task *task = task_running(s, "coil_await");
 
-	check_use(future->state != FUTURE_IDLE, "this future was never started");
-	check_use(future->ready == &s->loop.ready,
-		  "this future belongs to the loop of another thread");
-	check_use(future != &task->future, "a task cannot await itself");
+	check_use_of("coil_await", future->state != FUTURE_IDLE, "this future was never started");
+	check_use_of("coil_await", future->ready == &s->loop.ready,
+		     "this future belongs to the loop of another thread");
+	check_use_of("coil_await", future != &task->future, "a task cannot await itself");
 	future_look(future);
 	if (unlikely(task_closes_a_ring(task, future)))
 		return -EDEADLK;

@@ -39,15 +39,21 @@ TEST_SIGNAL(check, who_runs_is_named, SIGABRT,
 }
 
 TEST_SIGNAL(check, misuse_is_a_sentence_with_the_function, SIGABRT,
-	    "_body: 3 tasks too many\n")
+	    "coil: coil_some_function: 3 tasks too many\n")
+{
+	check_use_of("coil_some_function", !broken, "%d tasks too many", 3);
+}
+
+TEST_SIGNAL(check, misuse_does_not_name_inner_functions, SIGABRT, "coil: 3 tasks too many\n")
 {
 	check_use(!broken, "%d tasks too many", 3);
 }
 
-TEST_SIGNAL(check, misuse_names_who_runs, SIGABRT, "_body: task 7 \"reader\": too late\n")
+TEST_SIGNAL(check, misuse_names_who_runs, SIGABRT,
+	    "coil: coil_some_function: task 7 \"reader\": too late\n")
 {
 	check_describe_caller = a_task;
-	check_use(!broken, "too late");
+	check_use_of("coil_some_function", !broken, "too late");
 }
 
 TEST_SIGNAL(check, long_words_are_cut_and_not_lost, SIGABRT, "xxxxxxxx: yyyyyyyy")

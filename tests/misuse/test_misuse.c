@@ -459,7 +459,8 @@ MISUSE(reading_a_pending_result, "this future is still pending: await it first")
 	coil_future_result(&promise_a.future);
 }
 
-MISUSE(awaiting_an_operation_that_was_not_started, "this future was never started")
+MISUSE(awaiting_an_operation_that_was_not_started,
+       "coil: coil_await: task 1 \"main\": this future was never started")
 {
 	op_a = coil_op_nop();
 	coil_await(&op_a.future);
@@ -473,7 +474,8 @@ MISUSE(gathering_an_operation_that_was_not_started, "one of the futures was neve
 	coil_gather(futures, 1, 0);
 }
 
-MISUSE(starting_an_operation_twice, "this operation is in flight already")
+/* Several public functions begin an operation: none is named, and no inner one. */
+MISUSE(starting_an_operation_twice, "coil: task 1 \"main\": this operation is in flight already")
 {
 	op_a = coil_op_nop();
 	coil_op_start(&op_a);
@@ -542,17 +544,4 @@ MISUSE(leaving_a_frame_with_an_operation_in_flight, "in flight")
 
 	rig_pair(fds);
 	leaves_an_op(fds[0]);
-}
-
-/* -- Fork ------------------------------------------------------------------ */
-
-MISUSE(sleeping_in_the_child_of_a_fork, "called in the child of a fork: the loop is the parent's")
-{
-	pid_t child = fork();
-	int status = 0;
-
-	if (child == 0)
-		coil_sleep(1);
-	if (waitpid(child, &status, 0) == child && WIFSIGNALED(status))
-		raise(WTERMSIG(status));
 }
