@@ -3,7 +3,8 @@
  * A touch of a guard page stops the process; this file sees to it that it says why. The handler
  * runs on an alternate stack, writes one line, restores the handlers that were there before and
  * returns: the fault repeats, and what happens then (a core file, a host's own handler) is what
- * happened without us.
+ * happened without us. Other faults that nobody handles get a line too: in a program of many tasks
+ * the first question is which one it was.
  *
  * Handlers are the process's, so this file has the library's only process-wide state: under a
  * mutex, except what the handler reads, which is written before it is installed. sigaction,
@@ -37,6 +38,7 @@ static struct sigaction before[SIGNALS];
 static _Thread_local __attribute__((tls_model("initial-exec"))) struct {
 	struct stack_pool *pool;
 	overflow_describe *describe;
+	overflow_describe_running *describe_running;
 	void *alternate; /* NULL if the thread's own is used */
 	size_t alternate_bytes;
 } watch;
@@ -81,7 +83,38 @@ static void report_overflow(struct stack *stack)
 		add_number(&line, stack_slot_bytes(stack));
 		add(&line, " bytes");
 	}
-	add(&line, "; give it more with coil_task_options.stack_bytes\n");
+	add(&line, "; give it more with stack_bytes of coil_task_options, or of coil_options\n");
+	ignored = write(STDERR_FILENO, line.text, line.bytes);
+	(void)ignored;
+}
+
+static void add_hex(struct line *line, uintptr_t number)
+{
+	char digits[24];
+	size_t at = sizeof(digits) - 1;
+
+	digits[at] = '\0';
+	do {
+		digits[--at] = "0123456789abcdef"[number % 16];
+		number /= 16;
+	} while (number);
+	add(line, "0x");
+	add(line, digits + at);
+}
+
+static void report_fault(int signal_number, uintptr_t address)
+{
+	struct line line = { .bytes = 0 };
+	char whose[256] = "";
+	ssize_t ignored;
+
+	if (!watch.describe_running || !watch.describe_running(whose, sizeof(whose)))
+		return;
+	add(&line, signal_number == SIGSEGV ? "coil: SIGSEGV in " : "coil: SIGBUS in ");
+	add(&line, whose);
+	add(&line, ": a fault at address ");
+	add_hex(&line, address);
+	add(&line, address < watch.pool->page_bytes ? ", a null pointer\n" : "\n");
 	ignored = write(STDERR_FILENO, line.text, line.bytes);
 	(void)ignored;
 }
@@ -89,6 +122,11 @@ static void report_overflow(struct stack *stack)
 static const struct sigaction *handler_before(int signal_number)
 {
 	return &before[signal_number == signals[0] ? 0 : 1];
+}
+
+static bool is_handled(const struct sigaction *action)
+{
+	return (action->sa_flags & SA_SIGINFO) || action->sa_handler != SIG_DFL;
 }
 
 /* As if we were not there. A default or an ignored fault ends the process when it repeats. */
@@ -123,9 +161,11 @@ static void on_fault(int signal_number, siginfo_t *info, void *context)
 	    && stack_pool_guard_hit(watch.pool, info->si_addr, &stack)) {
 		report_overflow(stack);
 		sigaction(signal_number, handler_before(signal_number), NULL);
-	} else {
-		pass_on(signal_number, info, context);
+		return;
 	}
+	if (info->si_code > 0 && watch.pool && !is_handled(handler_before(signal_number)))
+		report_fault(signal_number, (uintptr_t)info->si_addr);
+	pass_on(signal_number, info, context);
 }
 
 static bool is_ours(const struct sigaction *action)
@@ -196,7 +236,8 @@ static void take_alternate_stack(const struct coil_alloc *alloc)
 	watch.alternate = NULL;
 }
 
-int overflow_watch(struct stack_pool *pool, overflow_describe *describe)
+int overflow_watch(struct stack_pool *pool, overflow_describe *describe,
+		   overflow_describe_running *describe_running)
 {
 	int r;
 
@@ -206,6 +247,7 @@ int overflow_watch(struct stack_pool *pool, overflow_describe *describe)
 	if (r < 0)
 		return r;
 	watch.describe = describe;
+	watch.describe_running = describe_running;
 	watch.pool = pool;
 	pthread_mutex_lock(&lock);
 	if (watchers++ == 0)

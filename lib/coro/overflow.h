@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The report of a stack overflow: whose stack it was, how large, and what to do. The process
- * still dies of it.
+ * The report of a stack overflow: whose stack it was, how large, and what to do; and of every other
+ * fault that nobody handles: where it was, and who ran. The process still dies of it.
  */
 #ifndef COIL_CORO_OVERFLOW_H
 #define COIL_CORO_OVERFLOW_H
@@ -19,17 +19,22 @@ struct stack_pool;
  */
 typedef bool overflow_describe(struct stack *stack, char *text, size_t bytes);
 
+/* Likewise, who runs on this thread; false if nobody does. */
+typedef bool overflow_describe_running(char *text, size_t bytes);
+
 /**
  * overflow_watch - report overflows of this pool's stacks on this thread
- * @pool:     borrowed until overflow_unwatch
- * @describe: may be NULL
+ * @pool:             borrowed until overflow_unwatch
+ * @describe:         may be NULL
+ * @describe_running: may be NULL: only overflows are reported
  *
  * The thread gets an alternate signal stack, unless it has one. The first watch of the process
  * installs handlers of SIGSEGV and SIGBUS; faults that are not ours go to the handlers before.
  *
  * Return: 0; -EBUSY if this thread watches a pool already; -ENOMEM.
  */
-int overflow_watch(struct stack_pool *pool, overflow_describe *describe);
+int overflow_watch(struct stack_pool *pool, overflow_describe *describe,
+		   overflow_describe_running *describe_running);
 
 /*
  * Ends this thread's watch, if there is one. The last of the process restores the handlers if

@@ -100,6 +100,11 @@ _Noreturn void loop_missing(const char *function)
 	check_misused(function, "called on a thread that runs no loop: call it inside coil_run");
 }
 
+bool loop_is_forked(void)
+{
+	return loop_forked && !loop_current;
+}
+
 static void forget_loop_in_child(void)
 {
 	loop_forked = loop_current != NULL || loop_forked;

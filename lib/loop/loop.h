@@ -137,6 +137,9 @@ extern _Thread_local struct coil_loop *loop_current
 
 _Noreturn void loop_missing(const char *function);
 
+/* Is this the child of a fork, of a thread that ran a loop, which has opened none since? */
+bool loop_is_forked(void);
+
 /* The calling thread's loop; without one the program stops, with words. */
 static inline struct coil_loop *loop_required(const char *function)
 {

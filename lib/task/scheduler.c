@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A loop with tasks: how it comes and goes. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -93,6 +94,23 @@ static bool describe_overflown(struct stack *stack, char *text, size_t bytes)
 	if (task->check_word != TASK_CHECK_WORD)
 		return false;
 	task_describe(task, text, bytes);
+	snprintf(text + strlen(text), bytes - strlen(text), ", whose stack has %zu bytes",
+		 stack_slot_bytes(stack));
+	return true;
+}
+
+static bool describe_running(char *text, size_t bytes)
+{
+	const struct coil_task *task = coil_self();
+
+	if (loop_is_forked())
+		snprintf(text, bytes,
+			 "the child of a fork, whose loop is the parent's: only exec and _exit are "
+			 "safe there");
+	else if (task)
+		task_describe(task, text, bytes);
+	else
+		return false;
 	return true;
 }
 
@@ -123,7 +141,7 @@ int scheduler_open(struct scheduler **ret_scheduler, struct driver *driver,
 	sigpipe_block(s);
 	check_describe_caller = describe_caller;
 	if (!(options->off & COIL_NO_OVERFLOW))
-		overflow_watch(&s->stacks, describe_overflown);
+		overflow_watch(&s->stacks, describe_overflown, describe_running);
 	*ret_scheduler = s;
 	if (scheduler_observer)
 		scheduler_observer->opened(s);

@@ -92,7 +92,7 @@ static void overflow(size_t number, void (*body)(void *arg), overflow_describe *
 	pool_open();
 	while (number--)
 		ASSERT(the_stack = stack_acquire(&pool, 0));
-	ASSERT_EQ(overflow_watch(&pool, by), 0);
+	ASSERT_EQ(overflow_watch(&pool, by, NULL), 0);
 	coro_init_thread(&home);
 	coro_init(&coro, stack_low(the_stack), stack_top(the_stack), body, &coro);
 	coro_switch(&home, &coro);
@@ -100,7 +100,8 @@ static void overflow(size_t number, void (*body)(void *arg), overflow_describe *
 
 TEST_SIGNAL(overflow, recursion_is_named, SIGSEGV,
 	    "coil: stack overflow in task 7 \"reader\" (stack of 65536 bytes, spawned at "
-	    "server.c:88); give it more with coil_task_options.stack_bytes\n")
+	    "server.c:88); give it more with stack_bytes of coil_task_options, or of "
+	    "coil_options\n")
 {
 	overflow(1, fall_body, describe);
 }
@@ -176,12 +177,12 @@ TEST(overflow, other_faults_reach_the_handler_before)
 {
 	pool_open();
 	install(plain_handler, NULL);
-	ASSERT_EQ(overflow_watch(&pool, describe), 0);
+	ASSERT_EQ(overflow_watch(&pool, describe, NULL), 0);
 	fault_and_come_back();
 	overflow_unwatch();
 
 	install(NULL, info_handler);
-	ASSERT_EQ(overflow_watch(&pool, describe), 0);
+	ASSERT_EQ(overflow_watch(&pool, describe, NULL), 0);
 	fault_and_come_back();
 	overflow_unwatch();
 	EXPECT_EQ(memory.allocated_bytes, 0);
@@ -191,14 +192,14 @@ TEST(overflow, other_faults_reach_the_handler_before)
 TEST_SIGNAL(overflow, other_faults_kill_as_before, SIGSEGV, "")
 {
 	pool_open();
-	ASSERT_EQ(overflow_watch(&pool, describe), 0);
+	ASSERT_EQ(overflow_watch(&pool, describe, NULL), 0);
 	fault();
 }
 
 TEST_SIGNAL(overflow, sent_signal_kills_as_before, SIGSEGV, "")
 {
 	pool_open();
-	ASSERT_EQ(overflow_watch(&pool, describe), 0);
+	ASSERT_EQ(overflow_watch(&pool, describe, NULL), 0);
 	kill(getpid(), SIGSEGV);
 	sleep(1);
 }
@@ -237,8 +238,8 @@ TEST(overflow, last_unwatch_restores_the_handlers)
 	pool_open();
 	install(plain_handler, NULL);
 	overflow_unwatch();
-	ASSERT_EQ(overflow_watch(&pool, describe), 0);
-	EXPECT_EQ(overflow_watch(&pool, describe), -EBUSY);
+	ASSERT_EQ(overflow_watch(&pool, describe, NULL), 0);
+	EXPECT_EQ(overflow_watch(&pool, describe, NULL), -EBUSY);
 	EXPECT(!handler_is(plain_handler));
 	overflow_unwatch();
 	EXPECT(handler_is(plain_handler));
@@ -252,13 +253,13 @@ TEST(overflow, handler_put_over_ours_stays)
 {
 	pool_open();
 	install(NULL, info_handler);
-	ASSERT_EQ(overflow_watch(&pool, describe), 0);
+	ASSERT_EQ(overflow_watch(&pool, describe, NULL), 0);
 	install(plain_handler, NULL);
 	overflow_unwatch();
 	EXPECT(handler_is(plain_handler));
 
 	/* Ours is below it still: watching again must not make a circle. */
-	ASSERT_EQ(overflow_watch(&pool, describe), 0);
+	ASSERT_EQ(overflow_watch(&pool, describe, NULL), 0);
 	EXPECT(handler_is(plain_handler));
 	fault_and_come_back();
 	overflow_unwatch();
@@ -274,8 +275,8 @@ TEST(overflow, alternate_stack_that_fails_is_no_watch)
 		SKIP("this thread has an alternate stack already");
 	pool_open();
 	memory.fail_alloc = 0;
-	EXPECT_EQ(overflow_watch(&pool, describe), -ENOMEM);
-	EXPECT_EQ(overflow_watch(&pool, describe), 0);
+	EXPECT_EQ(overflow_watch(&pool, describe, NULL), -ENOMEM);
+	EXPECT_EQ(overflow_watch(&pool, describe, NULL), 0);
 	overflow_unwatch();
 	stack_pool_deinit(&pool);
 }
