@@ -35,7 +35,8 @@ struct coil_options {
 	const struct coil_alloc
 		*alloc; /* heap memory; must outlive the loop; default: the C library's */
 	unsigned sq_entries;		/* submission queue, 1..32768; default 256 */
-	unsigned cq_entries;		/* completion queue, raised to sq_entries; default 4096 */
+	unsigned cq_entries;		/* completion queue, at most 65536, raised to sq_entries;
+					   default 4096 */
 	unsigned workers_bounded;	/* kernel threads for files and paths; default 32 */
 	unsigned workers_unbounded;	/* kernel threads for the rest; default 64 */
 	size_t stack_bytes;  /* a task's stack, 16 KiB..1 GiB; default 64 KiB of address space */
@@ -67,8 +68,9 @@ struct coil_options {
  * the program sleeps on; a pending promise, work on a helper thread, and a wait for a signal are
  * hope. Inside a task, or on a thread that has a loop, it is misuse.
  * Return: what @entry returned; before it ran: a negative errno, with one sentence on standard
- * error and in coil_last_error() that says what refused io_uring and what to do; -ETIME if tasks
- * did not end within the bound: they are named, and the ring and the stacks are leaked on purpose.
+ * error and in coil_last_error() that says what refused io_uring and what to do, and likewise if
+ * the kernel refuses the ring later; -ETIME if tasks did not end within the bound: they are named,
+ * and the ring and the stacks are leaked on purpose.
  * Since 0.1. Kernel 6.1.
  */
 int coil_run(int (*entry)(void *arg), void *arg);

@@ -16,7 +16,7 @@ extern "C" {
 /* What a report is about. Those from COIL_REPORT_SLOW on come in debug mode alone. */
 enum coil_report_kind {
 	COIL_REPORT_OTHER,
-	COIL_REPORT_REFUSED,	     /* coil_run could not begin */
+	COIL_REPORT_REFUSED,	     /* coil_run could not begin, or the ring was lost */
 	COIL_REPORT_LEFT_BEHIND,     /* a task did not end in time */
 	COIL_REPORT_FAILURE,	     /* a task failed, and nobody looked at it */
 	COIL_REPORT_DEADLOCK,	     /* nothing can ever happen again */

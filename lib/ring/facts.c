@@ -96,6 +96,7 @@ void facts_gather(struct facts *facts)
 		.uring_disabled = facts_number("/proc/sys/kernel/io_uring_disabled"),
 		.memlock_bytes = soft_limit(RLIMIT_MEMLOCK),
 		.files_max = soft_limit(RLIMIT_NOFILE),
+		.address_bytes = soft_limit(RLIMIT_AS),
 		.maps_max = facts_number("/proc/sys/vm/max_map_count"),
 		.overcommit = facts_number("/proc/sys/vm/overcommit_memory"),
 	};

@@ -19,6 +19,7 @@ struct facts {
 	bool memory_is_locked;		/* mlockall or mlock hold pages of this process */
 	uint64_t memlock_bytes;		/* RLIMIT_MEMLOCK, soft */
 	uint64_t files_max;		/* RLIMIT_NOFILE, soft */
+	uint64_t address_bytes;		/* RLIMIT_AS, soft */
 	int64_t maps_max;		/* vm.max_map_count */
 	int64_t overcommit;		/* vm.overcommit_memory */
 };

@@ -71,7 +71,12 @@ static void words_for_enomem(char *text, size_t bytes, const struct refusal_fact
 {
 	uint64_t limit = facts->machine.memlock_bytes;
 
-	if (facts->machine.may_lock || limit == FACTS_UNLIMITED)
+	if (facts->machine.address_bytes != FACTS_UNLIMITED)
+		snprintf(text, bytes,
+			 "no memory for a ring of %" PRIu64 " bytes: RLIMIT_AS allows this process "
+			 "%" PRIu64 " bytes of address space; raise it (ulimit -v, LimitAS=)",
+			 facts->ring_bytes, facts->machine.address_bytes);
+	else if (facts->machine.may_lock || limit == FACTS_UNLIMITED)
 		snprintf(text, bytes,
 			 "no memory for a ring of %" PRIu64 " bytes, and RLIMIT_MEMLOCK is not "
 			 "the cause; raise the memory limit of this machine or control group",
@@ -162,6 +167,8 @@ static const char *step_name(enum refusal_step step)
 	switch (step) {
 	case REFUSAL_SETUP:
 		return "io_uring_setup";
+	case REFUSAL_REGISTER:
+		return "io_uring_register";
 	case REFUSAL_KERNEL:
 		return "io_uring";
 	case REFUSAL_WAKE:
@@ -178,6 +185,7 @@ static void words_for(char *text, size_t bytes, int error, const struct refusal_
 {
 	switch (facts->step) {
 	case REFUSAL_SETUP:
+	case REFUSAL_REGISTER:
 	case REFUSAL_WAKE:
 		words_for_setup(text, bytes, error, facts);
 		break;

@@ -16,6 +16,7 @@
 
 enum refusal_step {
 	REFUSAL_SETUP,		/* io_uring_setup(2) and what belongs to it */
+	REFUSAL_REGISTER,	/* io_uring_register(2): what it is asked about a new ring */
 	REFUSAL_KERNEL,		/* the ring is there, but lacks something */
 	REFUSAL_WAKE,		/* the eventfd */
 	REFUSAL_MAP,		/* memory for stacks */

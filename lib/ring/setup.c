@@ -194,15 +194,19 @@ static int require_opcodes(uint64_t opcodes)
 
 static int probe_opcodes(struct io_uring *uring, uint64_t *ret_opcodes)
 {
-	struct io_uring_probe *probe = io_uring_get_probe_ring(uring);
+	struct refusal_facts facts = {.step = REFUSAL_REGISTER};
+	struct {
+		struct io_uring_probe head;
+		struct io_uring_probe_op ops[OFFER_OPCODES_MAX];
+	} probe = {0};
 	uint64_t opcodes = 0;
+	int rc = io_uring_register_probe(uring, &probe.head, OFFER_OPCODES_MAX);
 
-	if (!probe)
-		return lacks("the io_uring operation", "probe, or the memory for it");
+	if (rc < 0)
+		return refusal_note(rc, &facts);
 	for (unsigned opcode = 0; opcode < OFFER_OPCODES_MAX; opcode++)
-		if (io_uring_opcode_supported(probe, (int)opcode))
+		if (io_uring_opcode_supported(&probe.head, (int)opcode))
 			opcodes |= UINT64_C(1) << opcode;
-	io_uring_free_probe(probe);
 	*ret_opcodes = opcodes;
 	return 0;
 }
@@ -298,7 +302,10 @@ int setup_ring_open(struct setup_ring *ret_ring, const struct driver_options *op
 	 * memory.
 	 */
 	rc = hooks_know_dontfork() ? io_uring_ring_dontfork(&ring.uring) : 0;
-	if (rc == 0)
+	if (rc < 0)
+		refusal_note_words(rc, "madvise(MADV_DONTFORK) of the ring: %s",
+				   strerrorname_np(-rc));
+	else
 		rc = examine(&ring, absent.opcodes);
 	if (rc < 0) {
 		setup_ring_close(&ring);

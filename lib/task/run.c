@@ -79,6 +79,9 @@ int run_read_options(const struct coil_options *given, struct coil_options *opti
 		return refuse("stack_bytes", (long long)options->stack_bytes, "16 KiB to 1 GiB");
 	if (options->spin < COIL_SPIN_OFF || options->spin > COIL_SPIN_ADAPTIVE)
 		return refuse("spin", options->spin, "an enum coil_spin");
+	if (options->off & ~(unsigned)(COIL_NO_SIGNALS | COIL_NO_OVERFLOW | COIL_NO_REPORTS |
+				       COIL_NO_DIRECT))
+		return refuse("off", options->off, "of enum coil_run_off");
 	if (options->spin_ns < 0 || options->shutdown_ns < 0 || options->grace_ns < 0)
 		return refuse("a duration", -1, "at least 0");
 	if (!options->alloc->alloc || !options->alloc->resize || !options->alloc->free)
@@ -167,6 +170,12 @@ static int64_t time_left(const struct run *run)
 	return grace_ns < bound_ns ? (grace_ns > 0 ? grace_ns : 0) : bound_ns;
 }
 
+static void report_refusal(const struct coil_options *options)
+{
+	if (!(options->off & COIL_NO_REPORTS))
+		report_about(REPORT_ABOUT(COIL_REPORT_REFUSED), "%s", coil_last_error());
+}
+
 static int run_to_the_end(struct run *run)
 {
 	struct scheduler *s = run->scheduler;
@@ -182,15 +191,11 @@ static int run_to_the_end(struct run *run)
 	bound_ns = time_left(run);
 	end_grace(run);
 	signals_restore(&run->signals);
+	if (rc < 0)
+		report_refusal(&s->options);
 	if (scheduler_close(s, bound_ns) < 0 && rc == 0)
 		return -ETIME;
 	return rc < 0 ? rc : result;
-}
-
-static void report_refusal(const struct coil_options *options)
-{
-	if (!(options->off & COIL_NO_REPORTS))
-		report_about(REPORT_ABOUT(COIL_REPORT_REFUSED), "%s", coil_last_error());
 }
 
 int run_on_driver(struct driver *driver, const struct coil_options *options,

@@ -160,7 +160,10 @@ int scheduler_turn(struct scheduler *s, bool may_wait)
 	if (unlikely(s->see))
 		scheduler_observer->turn(s, false);
 	if (unlikely(rc < 0))
-		error_explain("io_uring_enter: %s: the ring is lost", strerrorname_np(-rc));
+		error_explain("io_uring_enter: %s: the ring is lost%s", strerrorname_np(-rc),
+			      rc == -EPERM || rc == -EACCES || rc == -ENOSYS
+				      ? "; a seccomp filter may allow io_uring_setup and not this"
+				      : "");
 	return rc;
 }
 

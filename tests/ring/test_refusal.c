@@ -3,16 +3,13 @@
 #include "ring/rig.h"
 
 #include "ring/refusal.h"
+#include "support/forbid.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,6 +40,10 @@ static const struct refusal_row {
 	 {.ring_bytes = 4096, .machine.memlock_bytes = 1, .machine.may_lock = true}},
 	{"ENOMEM: no memory for a ring", "control group", -ENOMEM,
 	 {.machine.memlock_bytes = FACTS_UNLIMITED}},
+	{"ENOMEM: no memory for a ring of 9 bytes: RLIMIT_AS allows this process 8", "ulimit -v",
+	 -ENOMEM, {.ring_bytes = 9, .machine.address_bytes = 8}},
+	{"io_uring_register: EPERM: a seccomp filter", "io_uring_register", -EPERM,
+	 {.step = REFUSAL_REGISTER, .machine.seccomp = 2}},
 	{"EMFILE: RLIMIT_NOFILE allows 64", "ulimit -n", -EMFILE, {.machine.files_max = 64}},
 	{"EMFILE: this process", "close some", -EMFILE, {.machine.files_max = FACTS_UNLIMITED}},
 	{"ENFILE: the machine's table", "fs.file-max", -ENFILE, {.machine.files_max = 64}},
@@ -69,6 +70,8 @@ TEST(refusal, says_what_refused_and_what_to_do)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct refusal_facts facts = rows[i].facts;
 
+		if (facts.machine.address_bytes == 0)
+			facts.machine.address_bytes = FACTS_UNLIMITED;
 		snprintf(facts.machine.release, sizeof facts.machine.release, "6.1.0");
 		refusal_compose(text, sizeof text, rows[i].error, &facts);
 		if (!strstr(text, rows[i].words) || !strstr(text, rows[i].advice))
@@ -124,25 +127,11 @@ static void expect_refusal(unsigned sq_entries, int error, const char *words)
 		FAIL(driver_refusal());
 }
 
-static void forbid_setup(int error)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {.len = 4, .filter = code};
-
-	EXPECT_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	EXPECT_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
-}
-
 static void refused_by_filter_with_eperm(void)
 {
 	int64_t before;
 
-	forbid_setup(EPERM);
+	EXPECT(forbid_call(SYS_io_uring_setup, EPERM));
 	before = clock_now();
 	expect_refusal(8, -EPERM, "io_uring_setup: EPERM: a seccomp filter");
 	EXPECT_LT(clock_now() - before, CLOCK_SECOND / 10);
@@ -150,14 +139,29 @@ static void refused_by_filter_with_eperm(void)
 
 static void refused_by_filter_with_enosys(void)
 {
-	forbid_setup(ENOSYS);
+	EXPECT(forbid_call(SYS_io_uring_setup, ENOSYS));
 	expect_refusal(8, -ENOSYS, "io_uring_setup: ENOSYS: a seccomp filter");
+}
+
+static void refused_to_ask_the_ring(void)
+{
+	EXPECT(forbid_call(SYS_io_uring_register, EPERM));
+	expect_refusal(8, -EPERM, "io_uring_register: EPERM: a seccomp filter");
+}
+
+static void refused_to_hide_the_ring(void)
+{
+	EXPECT(forbid_call(SYS_madvise, EINVAL));
+	expect_refusal(8, -EINVAL, "madvise(MADV_DONTFORK) of the ring: EINVAL");
 }
 
 TEST(refusal, by_a_seccomp_filter_is_recognised)
 {
 	in_child(refused_by_filter_with_eperm);
 	in_child(refused_by_filter_with_enosys);
+	in_child(refused_to_ask_the_ring);
+	if (!HOOKS_ON_VALGRIND)
+		in_child(refused_to_hide_the_ring);
 }
 
 static void limit_files(rlim_t files)

@@ -2,6 +2,7 @@
 /* coil_run: semantics.md A6. */
 #define TEST_TIMEOUT_S 60
 #include "task/rig.h"
+#include "support/forbid.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -225,9 +226,27 @@ TEST(run, options_out_of_bounds_are_refused_in_words)
 	expect_refused((struct coil_options){ .size = size, .cq_entries = 1u << 20 }, "cq_entries");
 	expect_refused((struct coil_options){ .size = size, .stack_bytes = 100 }, "stack_bytes");
 	expect_refused((struct coil_options){ .size = size, .spin = 9 }, "spin");
+	expect_refused((struct coil_options){ .size = size, .off = 1 << 20 }, "enum coil_run_off");
 	expect_refused((struct coil_options){ .size = size, .shutdown_ns = -1 }, "at least 0");
 	expect_refused((struct coil_options){ .size = size, .grace_ns = -1 }, "at least 0");
 	expect_refused((struct coil_options){ .size = size, .alloc = &incomplete }, "alloc");
+}
+
+static void runs_without_enter(void)
+{
+	EXPECT(forbid_call(SYS_io_uring_enter, EPERM));
+	_exit(coil_run(rig_return, NULL) == -EPERM ? 0 : 1);
+}
+
+TEST(run, a_ring_that_is_refused_later_is_told)
+{
+	char text[1024];
+
+	if (rig_is_simulated())
+		SKIP("there is no filter");
+	EXPECT_EQ(test_run_in_child(runs_without_enter, text, sizeof text), 0);
+	if (!strstr(text, "coil: io_uring_enter: EPERM: the ring is lost; a seccomp filter"))
+		test_fail(__FILE__, __LINE__, text);
 }
 
 /* -- Signals
