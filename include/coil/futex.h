@@ -6,10 +6,19 @@
 #ifndef COIL_FUTEX_H
 #define COIL_FUTEX_H
 
+#include <linux/futex.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+
+/* The kernel's names, which headers older than Linux 6.7 lack. */
+#ifndef FUTEX2_SIZE_U32
+#define FUTEX2_SIZE_U32 0x02
+#endif
+#ifndef FUTEX2_PRIVATE
+#define FUTEX2_PRIVATE FUTEX_PRIVATE_FLAG
 #endif
 
 struct futex_waitv;
