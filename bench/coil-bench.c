@@ -79,12 +79,20 @@ static int run_servers(size_t i, int argc, char **argv)
 	return fflush(stdout) ? 1 : 0;
 }
 
+/* argp prints it below the help of list and run. */
+static const struct argp more_words = {
+	.doc = "\vFurther commands, each with its own --help: coil-bench compare OLD NEW, report, "
+	       "count, load ADDRESS; and the comparisons of servers, coil-bench run net and "
+	       "coil-bench run http.",
+};
+
 int main(int argc, char **argv)
 {
 	static struct coil_bench_case cases[CASES_MAX];
 	struct coil_bench_suite suite = {
 		.size = sizeof(suite), .name = "coil-bench", .subject = "coil",
 		.version = COIL_VERSION, .commit = COIL_COMMIT, .build = COIL_BUILD, .cases = cases,
+		.argp = &more_words,
 	};
 	int status;
 

@@ -103,6 +103,9 @@ static void set_target(struct wishes *wishes, struct argp_state *state)
 		if (words)
 			argp_error(state, "'%s': %s", wishes->address, words);
 	} else if (wishes->port) {
+		if (wishes->port[0] >= '0' && wishes->port[0] <= '9' &&
+		    !load_target_is_port(wishes->port))
+			argp_error(state, "'%s' is not a port, 1 to 65535", wishes->port);
 		snprintf(target->host, sizeof(target->host), "%s", wishes->host);
 		snprintf(target->service, sizeof(target->service), "%s", wishes->port);
 	}
@@ -245,7 +248,7 @@ int load_main(int argc, char **argv)
 		status = print_json(&wishes, &result);
 	else if (result.measured_ns > 0)
 		load_print_text(stdout, &wishes.options, &result);
-	fflush(stdout);
+	status |= tool_end("load", 0, 1);
 	load_print_errors(stderr, &wishes.options, &result);
 	return status || result.error || load_errors(&result) || !result.requests;
 }

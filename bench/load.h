@@ -97,6 +97,9 @@ struct load_result {
 	struct load_second seconds[LOAD_SECONDS_MAX];
 };
 
+/* A number from 1 to 65535? */
+bool load_target_is_port(const char *text);
+
 /**
  * load_target_parse - an address as users write it
  * @text:       HOST:PORT, [V6]:PORT, tcp://HOST:PORT, unix:PATH, http://HOST[:PORT][/RESOURCE]

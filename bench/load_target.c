@@ -19,7 +19,7 @@ static bool copy_part(char *to, size_t room, const char *from, size_t bytes)
 	return true;
 }
 
-static bool is_port(const char *text)
+bool load_target_is_port(const char *text)
 {
 	char *end;
 	long port = strtol(text, &end, 10);
@@ -57,7 +57,7 @@ static const char *parse_authority(const char *text, size_t bytes, const char *p
 	if (colon >= end)
 		snprintf(target->service, sizeof(target->service), "%s", port_default);
 	else if (!copy_part(target->service, sizeof(target->service), colon + 1,
-			    (size_t)(end - colon - 1)) || !is_port(target->service))
+			    (size_t)(end - colon - 1)) || !load_target_is_port(target->service))
 		return "the port must be a number from 1 to 65535";
 	return NULL;
 }

@@ -12,6 +12,8 @@
 #include "ring/offer.h"
 #include "ring/ring.h"
 
+#include "tool.h"
+
 #include <liburing.h>
 
 #include <argp.h>
@@ -406,7 +408,5 @@ int main(int argc, char **argv)
 		print_json(&report);
 	else if (report.sentence[0])
 		fprintf(stderr, "coil-doctor: %s\n", report.sentence);
-	if (fflush(stdout) != 0)
-		return 2;
-	return report.sentence[0] ? 1 : 0;
+	return tool_end("coil-doctor", report.sentence[0] ? 1 : 0, 2);
 }

@@ -174,7 +174,8 @@ static int listen_where_told(struct coil_listener **ret_listener)
 		rc = coil_listen_tcp(ret_listener, server.host, server.port, NULL);
 	if (rc < 0) {
 		fprintf(stderr, "coil-echo: cannot listen on %s: %s\n",
-			server.unix_path ? server.unix_path : server.host, coil_strerror(rc));
+			server.unix_path ? server.unix_path : server.host,
+			tool_listen_words(rc, server.unix_path != NULL, coil_strerror(rc)));
 		return rc;
 	}
 	if (server.unix_path)
@@ -295,5 +296,5 @@ int main(int argc, char **argv)
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	tool_raise_files();
-	return coil_run_with(&server.run, serve, NULL) < 0;
+	return tool_end("coil-echo", coil_run_with(&server.run, serve, NULL) < 0, 1);
 }

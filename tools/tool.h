@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the command-line programs share: numbers with units, the limit of descriptors. */
+/* What the command-line programs share: numbers with units, the limit of descriptors, the end. */
 #ifndef COIL_TOOLS_TOOL_H
 #define COIL_TOOLS_TOOL_H
 
 #include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -40,6 +43,21 @@ static inline long tool_duration(struct argp_state *state, const char *text)
 			return (long)(value * factors[i]);
 	argp_error(state, "'%s' is not a time such as 5, 0.5s or 500ms", text);
 	return 0;
+}
+
+/* @status for exit, unless what was printed could not be written: then @failed, and why. */
+static inline int tool_end(const char *name, int status, int failed)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "%s: standard output: %s\n", name, strerror(errno));
+	return failed;
+}
+
+/* Why nobody can be listened for at an address: there a missing name is no missing file. */
+static inline const char *tool_listen_words(int rc, bool is_unix, const char *otherwise)
+{
+	return rc == -ENOENT && !is_unix ? "there is no such name" : otherwise;
 }
 
 /* As many descriptors as we may have. */

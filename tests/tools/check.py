@@ -39,7 +39,8 @@ def check_bad_values(verdicts, tools):
                       ["coil-load", "--port", "1", "--size", "17M"],
                       ["coil-load", "localhost"], ["coil-load", "ftp://localhost:1"],
                       ["coil-load", "https://localhost"], ["coil-load", "::1:80"],
-                      ["coil-load", "127.0.0.1:70000"], ["coil-load", "http://a b/"],
+                      ["coil-load", "127.0.0.1:70000"], ["coil-load", "--port", "70000"],
+                      ["coil-load", "http://a b/"],
                       ["coil-load", "127.0.0.1:1", "--rate", "0"],
                       ["coil-load", "127.0.0.1:1", "--rate", "5x"],
                       ["coil-load", "127.0.0.1:1", "--new-connections", "--pipeline", "2"],
@@ -56,6 +57,18 @@ def check_bad_values(verdicts, tools):
         done = call(tools / arguments[0], *arguments[1:])
         verdicts.hold(done.returncode == 1, f"{' '.join(arguments)} exits {done.returncode}")
         verdicts.hold(done.stderr, f"{' '.join(arguments)} says why")
+
+
+def check_full_output(verdicts, tools):
+    """What cannot be printed is told, and is no success."""
+    for arguments, code in ((["coil-doctor"], 2), (["coil-sim"], 1), (["coil-sim", "--list"], 1)):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([tools / arguments[0], *arguments[1:]], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=60)
+        verdicts.hold(done.returncode == code,
+                      f"{' '.join(arguments)} > /dev/full exits {done.returncode}")
+        verdicts.hold("standard output: " in done.stderr,
+                      f"{' '.join(arguments)} > /dev/full says: {done.stderr}")
 
 
 class Echo:
@@ -252,6 +265,7 @@ def main():
     verdicts = Verdicts()
     check_usage(verdicts, tools)
     check_bad_values(verdicts, tools)
+    check_full_output(verdicts, tools)
     with tempfile.TemporaryDirectory(prefix="coil-tools-") as name:
         folder = pathlib.Path(name)
         check_round(verdicts, tools, [], signal.SIGINT)

@@ -53,7 +53,8 @@ static int listen_where_told(struct coil_listener **ret_listener)
 		rc = coil_listen_tcp(ret_listener, of->host, of->port, NULL);
 	if (rc < 0) {
 		fprintf(stderr, "coil-hello: cannot listen on %s: %s\n",
-			of->unix_path ? of->unix_path : of->host, coil_strerror(rc));
+			of->unix_path ? of->unix_path : of->host,
+			tool_listen_words(rc, of->unix_path != NULL, coil_strerror(rc)));
 		return rc;
 	}
 	if (of->unix_path)
@@ -275,5 +276,5 @@ int main(int argc, char **argv)
 	run.shutdown_ns = run.grace_ns = hello.options.drain_ns + 10 * COIL_SEC;
 	rc = coil_run_with(&run, serve, NULL);
 	free(body);
-	return rc < 0;
+	return tool_end("coil-hello", rc < 0, 1);
 }

@@ -422,6 +422,17 @@ static int list_scenarios(void)
 	return 0;
 }
 
+static int run_what_is_asked(void)
+{
+	if (args.starves)
+		return starve_all();
+	if (args.explores)
+		return explore_small_worlds() < 0;
+	if (args.minutes > 0 || args.last > args.first)
+		return run_many();
+	return run_one();
+}
+
 int main(int argc, char **argv)
 {
 	const struct sigaction on_death = {.sa_handler = on_abort};
@@ -433,14 +444,8 @@ int main(int argc, char **argv)
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	if (args.lists)
-		return list_scenarios();
+		return tool_end("coil-sim", list_scenarios(), 1);
 	sigaction(SIGABRT, &on_death, NULL);
 	sigaction(SIGSEGV, &on_death, NULL);
-	if (args.starves)
-		return starve_all();
-	if (args.explores)
-		return explore_small_worlds() < 0;
-	if (args.minutes > 0 || args.last > args.first)
-		return run_many();
-	return run_one();
+	return tool_end("coil-sim", run_what_is_asked(), 1);
 }
