@@ -91,7 +91,8 @@ int coil_go_at(const char *place, struct coil_group *group, int (*entry)(void *a
  * @arg:       passed to @entry
  * @ret_value: what the child passed to coil_group_started; may be NULL; untouched on failure
  *
- * Suspends. A cancel of the caller is passed on to the child, until it is ready or ends.
+ * Suspends. A cancel of the caller is passed on to the child, until it is ready or ends. A child
+ * that fails before it is ready is told here alone: it is no failure of the group.
  * Return: 0 when the child is ready; the child's result if it ends before, -EPROTO if that is not
  * negative; -ENOMEM; the caller's reason if it was cancelled and the child ended so.
  * Since 0.1. See Trio's nursery.start.
