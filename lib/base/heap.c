@@ -132,11 +132,24 @@ struct coil_heap_node *heap_pop(struct heap *heap)
 	return node;
 }
 
+/* Walking a large heap at every push would make a debug build quadratic: the first levels stand for
+ * it. */
+static uint32_t count_to_check(const struct heap *heap)
+{
+	return heap->count < 1024 ? heap->count : 1024;
+}
+
+bool heap_holds(const struct heap *heap, const struct coil_heap_node *node)
+{
+	for (uint32_t place = 0; place < count_to_check(heap); place++)
+		if (heap->entries[place].node == node)
+			return true;
+	return false;
+}
+
 bool heap_is_valid(const struct heap *heap)
 {
-	/* Walking a large heap at every push would make a debug build quadratic: the first levels
-	 * stand for it. */
-	uint32_t count = heap->count < 1024 ? heap->count : 1024;
+	uint32_t count = count_to_check(heap);
 
 	if (heap->count > heap->capacity)
 		return false;

@@ -47,6 +47,9 @@ struct coil_heap_node *heap_pop(struct heap *heap);
 /* O(n): order, places and bounds. */
 bool heap_is_valid(const struct heap *heap);
 
+/* Is @node, which may be uninitialised memory, among the first ones? For checks alone: a walk. */
+bool heap_holds(const struct heap *heap, const struct coil_heap_node *node);
+
 static inline void heap_node_init(struct coil_heap_node *node)
 {
 	node->place = HEAP_NOWHERE;

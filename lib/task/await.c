@@ -139,6 +139,9 @@ int coil_timer_start(struct coil_timer *timer, int64_t deadline)
 	struct scheduler *s = scheduler_required(__func__);
 	int rc;
 
+#ifdef COIL_EXPENSIVE_CHECKS
+	check_use(!heap_holds(&s->loop.timers, &timer->alarm.node), "this timer is armed already");
+#endif
 	rc = timer_start(&s->loop, timer, deadline,
 			 s->current ? &s->current->started : &s->loop.started);
 	if (unlikely(s->loop.observer) && rc == 0) {

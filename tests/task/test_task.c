@@ -338,3 +338,15 @@ IN_TASK(task, slots_are_used_again)
 	EXPECT_EQ(rig_stats().stack_mapped_bytes, before.stack_mapped_bytes);
 	EXPECT_EQ(rig_stats().tasks, 1);
 }
+
+#ifdef COIL_EXPENSIVE_CHECKS
+/* Memory that is armed looks like memory that is not initialised: the others cannot tell. */
+STOPS_IN_TASK(task, an_armed_timer_is_not_started,
+	      "coil: coil_timer_start: task 1 \"main\": this timer is armed already")
+{
+	struct coil_timer timer;
+
+	coil_timer_start(&timer, coil_now() + COIL_SEC);
+	coil_timer_start(&timer, coil_now() + COIL_SEC);
+}
+#endif
