@@ -66,7 +66,8 @@ struct coil_options {
  * does not end within the bound it is named and left behind. If every task waits and nothing is in
  * flight that could end a wait, that is said once on standard error, with who waits for what, and
  * the program sleeps on; a pending promise, work on a helper thread, and a wait for a signal are
- * hope. Inside a task, or on a thread that has a loop, it is misuse.
+ * hope. What the program opened (streams, listeners, queues, caches) it closes before the end: else
+ * that is misuse, as is a call inside a task, or on a thread that has a loop.
  * Return: what @entry returned; before it ran: a negative errno, with one sentence on standard
  * error and in coil_last_error() that says what refused io_uring and what to do, and likewise if
  * the kernel refuses the ring later; -ETIME if tasks did not end within the bound: they are named,

@@ -267,7 +267,10 @@ void loop_deinit(struct coil_loop *loop, bool abandon)
 	check(ring_owed(&loop->ring) == 0);
 	heap_deinit(&loop->timers);
 	files_deinit(loop);
-	check(loop->allocated_bytes == 0);
+	check_use(loop->allocated_bytes == 0,
+		  "%llu bytes of a loop's memory are in use at its end: what was opened (a stream, "
+		  "a listener, a queue, a cache, ...) has to be closed before",
+		  (unsigned long long)loop->allocated_bytes);
 }
 
 bool loop_is_valid(const struct coil_loop *loop)

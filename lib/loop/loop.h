@@ -95,6 +95,7 @@ struct coil_loop {
 	struct inbox inbox;
 	struct spin spin;
 	uint32_t promises_open;		/* another thread may resolve them */
+	uint32_t listeners_open;	/* the kernel may owe them an accept, and never pay */
 	const struct loop_observer *observer; /* debug mode's, or NULL; see loop/observe.h */
 	struct coil_hook *on_stuck;	/* fired once, before a sleep that nothing can end */
 	struct coil_completion embed_fired;

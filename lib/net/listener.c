@@ -124,6 +124,7 @@ static int listener_new(struct coil_loop *loop, int fd, const char *path,
 	}
 	if (path)
 		memcpy(listener->path, path, listener->path_bytes);
+	loop->listeners_open++;
 	listener->loop = loop;
 	listener->fd = fd;
 	listener->check_word = LISTENER_CHECK_WORD;
@@ -394,6 +395,7 @@ void coil_listener_close(struct coil_listener *listener)
 	loop_note_close(listener->loop, listener->fd);
 	calls->close(listener->fd);
 	listener->check_word = LISTENER_CHECK_FREED;
+	listener->loop->listeners_open--;
 	alloc_free(alloc, listener->path, listener->path_bytes);
 	alloc_free(alloc, listener, sizeof *listener);
 }

@@ -267,6 +267,9 @@ int scheduler_close(struct scheduler *s, int64_t bound_ns)
 	scope_cancel(s, &s->root.scope, -ECANCELED, "the program ends");
 	let_tasks_end(s, bound_ns);
 	leave_companions(s);
+	check_use(s->alive > 0 || s->loop.broken || s->loop.listeners_open == 0,
+		  "%u listeners were not closed before the end of their loop",
+		  s->loop.listeners_open);
 	if (s->alive > 0 || loop_drain(&s->loop, deadline) < 0)
 		return abandon(s);
 	if (!(s->options.off & COIL_NO_REPORTS)) {

@@ -545,3 +545,30 @@ MISUSE(leaving_a_frame_with_an_operation_in_flight, "in flight")
 	rig_pair(fds);
 	leaves_an_op(fds[0]);
 }
+
+/* -- What is left at the end ---------------------------------------------- */
+
+static int accepts(void *listener)
+{
+	struct coil_stream *stream;
+
+	return coil_accept(listener, &stream);
+}
+
+/* A multishot accept would be owed for as long as the shutdown may take. */
+MISUSE(leaving_a_listener_that_accepts, "coil: 1 listeners were not closed before the end of")
+{
+	struct coil_listener *listener;
+
+	EXPECT_EQ(coil_listen_tcp(&listener, "127.0.0.1", 0, NULL), 0);
+	coil_spawn(accepts, listener);
+	coil_sleep(COIL_MSEC);
+}
+
+MISUSE(leaving_a_stream, "bytes of a loop's memory are in use at its end: what was opened (a stream")
+{
+	struct coil_stream *a, *b;
+
+	EXPECT_EQ(coil_stream_pair(&a, &b, 0), 0);
+	coil_stream_close(a);
+}
