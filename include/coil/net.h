@@ -45,8 +45,8 @@ struct coil_listener_stats {
 	uint64_t passed_over; /* that broke before they were accepted */
 	uint64_t shortages;   /* times that descriptors or memory had run out: EMFILE, ... */
 	uint64_t limited;     /* accepts that found connections_max open */
-	uint64_t lost;        /* connections that came ahead of who accepts and were closed, as there
-				 was no memory to note them */
+	uint64_t lost;        /* connections closed for want of memory to note them: they had
+				 come ahead of who accepts */
 	uint64_t open;        /* state: accepted streams */
 	uint64_t accepting;   /* state: tasks in coil_accept */
 	uint64_t pausing;     /* state: of these, the ones that wait for descriptors or memory */

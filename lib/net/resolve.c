@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * getaddrinfo blocks for as long as it likes and cannot be stopped. So it runs on another thread, on
- * a copy of the request, and the task that waits may leave it behind. The threads are a pool of
+ * getaddrinfo blocks for as long as it likes and cannot be stopped. So it runs on another thread,
+ * on a copy of the request, and the task that waits may leave it behind. The threads are a pool of
  * their own: names that nobody answers must not hold up what the program offloads.
  */
 #include "net/resolve.h"

@@ -565,7 +565,7 @@ MISUSE(leaving_a_listener_that_accepts, "coil: 1 listeners were not closed befor
 	coil_sleep(COIL_MSEC);
 }
 
-MISUSE(leaving_a_stream, "bytes of a loop's memory are in use at its end: what was opened (a stream")
+MISUSE(leaving_a_stream, "bytes of a loop's memory are in use at its end: what was opened (a ")
 {
 	struct coil_stream *a, *b;
 
