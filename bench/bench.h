@@ -33,6 +33,7 @@ struct measure_case {
 	void (*run)(void *arg, uint64_t units);
 	void *arg;
 	uint64_t step;			/* units come in multiples of it; 0: 1 */
+	uint64_t most;			/* of a window; 0: as many as it takes */
 	/* Not timed, before each run; NULL: nothing to prepare. */
 	void (*prepare)(void *arg, uint64_t units);
 };

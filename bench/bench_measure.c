@@ -28,7 +28,7 @@ static int open_floor(struct bench *bench)
 		return rc;
 	bench->floor = (struct measure_case){
 		.run = raw_micro_run, .prepare = raw_micro_prepare, .arg = bench->raw,
-		.step = raw_micro_step(bench->raw),
+		.step = raw_micro_step(bench->raw), .most = raw_micro_most(bench->raw),
 	};
 	return 0;
 }
@@ -49,7 +49,8 @@ void bench_two_switches(void *raw, uint64_t units)
 static struct coil_bench_subject subject_of(const char *name, const struct measure_case *from)
 {
 	return (struct coil_bench_subject){ .name = name, .run = from->run, .arg = from->arg,
-					    .prepare = from->prepare, .step = from->step };
+					    .prepare = from->prepare, .step = from->step,
+					    .most = from->most };
 }
 
 static int open_row(struct coil_bench_case *self)

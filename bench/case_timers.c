@@ -145,8 +145,7 @@ static int open_arm(struct bench *bench)
 	int rc = open_timers(bench);
 
 	bench->coil.run = run_arm;
-	/* It takes twice as long as the floor. */
-	bench->coil.step = RAW_TIMER_ARM_STEP / 2;
+	bench->coil.step = bench->coil.most = RAW_TIMER_ARM_MOST;
 	bench->coil.prepare = prepare_arm;
 	return rc;
 }
@@ -156,7 +155,7 @@ static int open_cancel(struct bench *bench)
 	int rc = open_timers(bench);
 
 	bench->coil.run = run_cancel;
-	bench->coil.step = RAW_TIMER_CANCEL_STEP;
+	bench->coil.step = bench->coil.most = RAW_TIMER_CANCEL_MOST;
 	bench->coil.prepare = prepare_cancel;
 	return rc;
 }
@@ -166,7 +165,7 @@ static int open_fire(struct bench *bench)
 	int rc = open_timers(bench);
 
 	bench->coil.run = run_fire;
-	bench->coil.step = RAW_TIMER_FIRE_STEP;
+	bench->coil.step = bench->coil.most = RAW_TIMER_FIRE_MOST;
 	bench->coil.prepare = prepare_fire;
 	return rc;
 }

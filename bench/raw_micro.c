@@ -312,14 +312,21 @@ void raw_micro_close(struct raw_micro *micro)
 	free(micro);
 }
 
-uint64_t raw_micro_step(const struct raw_micro *micro)
+uint64_t raw_micro_most(const struct raw_micro *micro)
 {
-	static const uint64_t timers[RAW_KINDS] = {
-		[RAW_TIMER_ARM] = RAW_TIMER_ARM_STEP, [RAW_TIMER_CANCEL] = RAW_TIMER_CANCEL_STEP,
-		[RAW_TIMER_FIRE] = RAW_TIMER_FIRE_STEP,
+	static const uint64_t most[RAW_KINDS] = {
+		[RAW_TIMER_ARM] = RAW_TIMER_ARM_MOST, [RAW_TIMER_CANCEL] = RAW_TIMER_CANCEL_MOST,
+		[RAW_TIMER_FIRE] = RAW_TIMER_FIRE_MOST,
 	};
 
-	return timers[micro->kind] ? timers[micro->kind] : micro->batch;
+	return most[micro->kind];
+}
+
+uint64_t raw_micro_step(const struct raw_micro *micro)
+{
+	uint64_t most = raw_micro_most(micro);
+
+	return most ? most : micro->batch;
 }
 
 void raw_micro_prepare(void *arg, uint64_t units)

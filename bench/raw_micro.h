@@ -26,12 +26,13 @@ enum raw_micro_kind {
 };
 
 /*
- * Timers of a window, one step each time: more of them are more memory, and not as warm, so that
- * windows of another length would have another result. About 200 us where they were chosen.
+ * Timers of a window, always as many: more are more memory, and not as warm, so that windows
+ * of another length would have another result. Those that are armed were just touched and fit into
+ * the cache of a core, which neighbours cannot take away.
  */
-#define RAW_TIMER_ARM_STEP 45000
-#define RAW_TIMER_CANCEL_STEP 14000
-#define RAW_TIMER_FIRE_STEP 1500
+#define RAW_TIMER_ARM_MOST 2000
+#define RAW_TIMER_CANCEL_MOST 14000
+#define RAW_TIMER_FIRE_MOST 1500
 
 struct raw_micro;
 
@@ -52,6 +53,11 @@ void raw_micro_close(struct raw_micro *micro);
  * raw_micro_step - units must be a multiple of it
  */
 uint64_t raw_micro_step(const struct raw_micro *micro);
+
+/**
+ * raw_micro_most - units of a run are at most so many; 0: any number
+ */
+uint64_t raw_micro_most(const struct raw_micro *micro);
 
 /**
  * raw_micro_prepare - not timed, before each run (the timers want it)

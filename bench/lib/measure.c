@@ -121,8 +121,9 @@ void measure_close(struct measure *m)
 	m->scratch = NULL;
 }
 
-void measure_step(struct measure *m, unsigned subject, uint64_t step)
+void measure_step(struct measure *m, unsigned subject, uint64_t step, uint64_t most)
 {
+	m->subjects[subject].most = most;
 	m->subjects[subject].step = step ? step : 1;
 	m->subjects[subject].units = m->subjects[subject].step;
 }
@@ -209,6 +210,10 @@ static bool resize(struct measure *m, struct measure_subject *subject, double wi
 	if (factor > GROWTH_MAX)
 		factor = GROWTH_MAX;
 	steps = (uint64_t)((double)subject->units * factor / (double)subject->step + 0.5);
+	if (subject->most && steps * subject->step > subject->most) {
+		steps = subject->most / subject->step;
+		subject->is_sized = subject->units == steps * subject->step;
+	}
 	if (steps < 1) {
 		/* One step is longer than a window: then so be it. */
 		steps = 1;

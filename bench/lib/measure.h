@@ -46,6 +46,7 @@ struct measure_subject {
 	unsigned windows;
 	uint64_t units;		/* of one window */
 	uint64_t step;
+	uint64_t most;		/* 0: as many as fill a window */
 	bool is_sized;
 };
 
@@ -70,8 +71,8 @@ struct measure {
 int measure_open(struct measure *m, unsigned subjects_count, struct measure_options options);
 void measure_close(struct measure *m);
 
-/* Units of one subject come in multiples of step. */
-void measure_step(struct measure *m, unsigned subject, uint64_t step);
+/* Units of one subject come in multiples of step, 0 is 1, and are at most so many, 0 is any. */
+void measure_step(struct measure *m, unsigned subject, uint64_t step, uint64_t most);
 
 /* Whose window is next, and how long; -1 when enough is known or the time is up. */
 int measure_next(struct measure *m, uint64_t *ret_units);

@@ -120,7 +120,7 @@ static int measure_subjects(struct drive *drive)
 	if (rc < 0)
 		return rc;
 	for (unsigned i = 0; i < round->subjects_count; i++)
-		measure_step(&m, i, subjects[i].step);
+		measure_step(&m, i, subjects[i].step, subjects[i].most);
 	take_turns(&m, subjects);
 	round->speed = measure_speed(&m);
 	for (unsigned i = 0; i < round->subjects_count; i++) {

@@ -53,7 +53,8 @@ struct coil_bench_subject {
 	void (*prepare)(void *arg, uint64_t units);
 	void *arg;
 	uint64_t step; /* units come in multiples of it; 0: 1 */
-	void *reserved[2];
+	uint64_t most; /* of a window, where more would be other work; 0: as many as it takes */
+	void *reserved[1];
 };
 
 /*
