@@ -252,8 +252,8 @@ static void take_series(struct net_subject *subject, const struct load_result *l
 	}
 }
 
-static void take_round(const struct net_cell *cell, struct net_subject *subject,
-		       const struct answer *answer)
+static void take_round(const struct net_cell *cell, const struct net_options *options,
+		       struct net_subject *subject, const struct answer *answer)
 {
 	struct net_round *round = &subject->rounds[subject->rounds_count++];
 	const struct load_result *load = &answer->load;
@@ -264,8 +264,8 @@ static void take_round(const struct net_cell *cell, struct net_subject *subject,
 		return;
 	}
 	subject->errors += load_errors(load);
-	/* Those that were answered were the quick ones. */
-	if (!load->error && load->requests < cell->connections &&
+	/* Those that were answered were the quick ones. With one round there is no other. */
+	if (options->rounds > 1 && !load->error && load->requests < cell->connections &&
 	    subject->stretch < STRETCH_MAX && load_errors(load) == 0) {
 		subject->stretch *= 2;
 		return;
@@ -310,7 +310,7 @@ static void run_round(const struct net_cell *cell, const struct net_options *opt
 		return;
 	}
 	if (!answer->load.is_interrupted && !is_interrupted)
-		take_round(cell, subject, answer);
+		take_round(cell, options, subject, answer);
 }
 
 static void start_servers(const struct net_cell *cell, int core, struct net_result *result)

@@ -16,6 +16,7 @@ struct coil_bench_entry *make_case(struct coil_bench *bench, const char *name, s
 {
 	const struct coil_bench_case of = { .name = name, .flags = made.flags };
 	struct coil_bench_result *mine, *floor = NULL;
+	double floor_spread = made.floor_spread > 0 ? made.floor_spread : made.spread;
 	struct random random = { made.seed };
 	struct coil_bench_entry *entry;
 
@@ -33,7 +34,7 @@ struct coil_bench_entry *make_case(struct coil_bench *bench, const char *name, s
 		coil_bench_sample(mine, made.value * hour * (1 + made.spread * normal(&random)));
 		if (floor)
 			coil_bench_sample(floor, made.floor * hour *
-						 (1 + made.spread * normal(&random)));
+						 (1 + floor_spread * normal(&random)));
 	}
 	entry->noise = (struct noise){ .clean = 0.9, .stolen = 0, .others = 0, .speed = 1000,
 				       .speed_worst = 1010 };

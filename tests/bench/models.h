@@ -9,6 +9,7 @@ struct made {
 	double value;  /* of the subject "mine" */
 	double floor;  /* 0: there is none */
 	double spread; /* standard deviation, a part of the value */
+	double floor_spread; /* 0: as spread */
 	double drift;  /* of both, a part of the value, over all rounds */
 	double pace;   /* of fixed work, which slows the subject as well; 0: not known */
 	unsigned rounds;

@@ -56,6 +56,20 @@ TEST(compare, the_same_build_has_not_changed)
 	EXPECT_EQ(count_verdicts(usual, usual, VERDICT_FASTER), 0);
 }
 
+/* Such as one of half a nanosecond, which depends on where its code lies. */
+TEST(compare, a_floor_that_spreads_does_not_count)
+{
+	struct made same = usual, slower;
+
+	same.floor = 0.7;
+	same.floor_spread = 0.15;
+	same.pace = 1;
+	slower = same;
+	slower.value *= 1.06;
+	EXPECT_GE(count_verdicts(same, same, VERDICT_NO_CHANGE), PAIRS * 9 / 10);
+	EXPECT_GE(count_verdicts(same, slower, VERDICT_SLOWER), PAIRS * 9 / 10);
+}
+
 TEST(compare, five_percent_slower_is_slower)
 {
 	struct made slower = usual, with_floor = usual;
