@@ -16,8 +16,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <liburing.h>
 #include <sys/syscall.h>
+
+#if (defined(__x86_64__) && !defined(__ILP32__)) || defined(__aarch64__)
+#define ENTER_IS_IN_LINE 1
+#include <liburing/io_uring.h>
+#else
+#define ENTER_IS_IN_LINE 0 /* so that only kernel.c calls liburing's wrapper */
+#include <liburing.h>
+#endif
 
 /* The number of SQEs consumed, or a negative errno. */
 static inline __attribute__((always_inline)) int
@@ -25,7 +32,7 @@ enter_call(unsigned fd, unsigned to_submit, unsigned wait, unsigned flags,
 	   const struct io_uring_getevents_arg *arg)
 {
 	size_t bytes = arg ? sizeof *arg : 0;
-#if defined(__x86_64__) && !defined(__ILP32__)
+#if defined(__x86_64__) && ENTER_IS_IN_LINE
 	register unsigned long r10 __asm__("r10") = flags;
 	register const void *r8 __asm__("r8") = arg;
 	register size_t r9 __asm__("r9") = bytes;

@@ -132,8 +132,10 @@ static inline void ring_note_consumed(struct ring *ring)
 static inline __attribute__((always_inline)) int
 ring_call(struct driver *driver, unsigned to_submit, unsigned wait, int64_t timeout_ns)
 {
+#if ENTER_IS_IN_LINE
 	if (likely(driver->ops->enter == driver_kernel_enter))
 		return enter_kernel(driver, to_submit, wait, timeout_ns);
+#endif
 	return driver->ops->enter(driver, to_submit, wait, timeout_ns);
 }
 
