@@ -106,11 +106,13 @@ int coil_wait(struct coil_future *const *futures, size_t n, int mode, int64_t de
  */
 int coil_race(struct coil_future *const *futures, size_t n);
 
+struct coil_combinator;
+
 /* One place in a combinator's list of children. Private. */
 struct coil_combine_node {
 	struct coil_hook hook;
 	struct coil_future *future;
-	void *combinator;
+	struct coil_combinator *combinator;
 	struct coil_combine_node *next_done;
 	uint32_t index;
 	uint32_t fired;
@@ -118,15 +120,22 @@ struct coil_combine_node {
 
 #define COIL_COMBINE_NODES 16
 
-/* In the caller's memory. Private. */
-struct coil_as_completed {
-	struct coil_future arrival;
+/* Several futures that are waited for as one. Private. */
+struct coil_combinator {
+	struct coil_future future;
 	struct coil_combine_node *nodes;
 	struct coil_combine_node *first_done;
 	struct coil_combine_node **last_done;
-	size_t n;
-	size_t taken;
+	uint32_t n;
+	uint32_t left;
+	uint32_t settle;
+	uint32_t was_cancelled;
 	struct coil_combine_node own[COIL_COMBINE_NODES];
+};
+
+/* In the caller's memory. Private. */
+struct coil_as_completed {
+	struct coil_combinator combinator;
 };
 
 /**

@@ -26,23 +26,11 @@ enum settle {
 
 #define NOBODY UINT32_MAX
 
-struct combinator {
-	struct coil_future future; /* resolved when the outcome is settled */
-	struct scheduler *scheduler;
-	struct coil_combine_node *nodes;
-	size_t n;
-	uint32_t left;
-	uint32_t first; /* the child that was done first */
-	enum settle settle;
-	bool was_cancelled;
-	struct coil_combine_node own[COIL_COMBINE_NODES];
-};
-
-static bool settles(const struct combinator *c, int32_t result)
+static bool settles(const struct coil_combinator *c, int32_t result)
 {
 	if (c->left == 0)
 		return true;
-	switch (c->settle) {
+	switch ((enum settle)c->settle) {
 	case SETTLE_ALL:
 		return false;
 	case SETTLE_FIRST:
@@ -55,23 +43,23 @@ static bool settles(const struct combinator *c, int32_t result)
 	return false;
 }
 
-static void note_done(struct combinator *c, struct coil_combine_node *node)
+static void node_done(struct coil_combine_node *node)
 {
+	struct coil_combinator *c = node->combinator;
 	int32_t result = node->future->result;
 
 	node->fired = 1;
+	node->next_done = NULL;
+	*c->last_done = node;
+	c->last_done = &node->next_done;
 	c->left--;
-	if (c->first == NOBODY)
-		c->first = node->index;
 	if (future_is_pending(&c->future) && settles(c, result))
 		future_resolve(&c->future, 0);
 }
 
 static void child_done(struct coil_hook *hook)
 {
-	struct coil_combine_node *node = container_of(hook, struct coil_combine_node, hook);
-
-	note_done(node->combinator, node);
+	node_done(container_of(hook, struct coil_combine_node, hook));
 }
 
 static void detach(struct coil_combine_node *node)
@@ -87,7 +75,7 @@ static void detach(struct coil_combine_node *node)
 
 /* Asks every child that is not done to finish soon; one that cannot be asked (a promise) is not
  * waited for any more. */
-static void cancel_children(struct combinator *c)
+static void cancel_children(struct coil_combinator *c)
 {
 	c->was_cancelled = true;
 	for (size_t i = 0; i < c->n; i++) {
@@ -104,7 +92,7 @@ static void cancel_children(struct combinator *c)
 
 static void combinator_cancel(struct coil_future *future)
 {
-	struct combinator *c = container_of(future, struct combinator, future);
+	struct coil_combinator *c = container_of(future, struct coil_combinator, future);
 
 	c->settle = SETTLE_ALL;
 	cancel_children(c);
@@ -124,57 +112,39 @@ static void check_child(struct coil_future *future, const struct scheduler *s,
 	future_look(future);
 }
 
-static int nodes_get(struct scheduler *s, struct coil_combine_node *own, size_t n,
-		     struct coil_combine_node **ret_nodes)
+static int nodes_get(struct coil_combinator *c, const struct coil_alloc *alloc, size_t n)
 {
-	const struct coil_alloc *alloc = s->loop.alloc;
-
-	*ret_nodes = own;
+	c->nodes = c->own;
 	if (n <= COIL_COMBINE_NODES)
 		return 0;
-	if (n > INT_MAX / sizeof **ret_nodes)
+	if (n > INT_MAX / sizeof *c->nodes)
 		return -ENOMEM;
-	*ret_nodes = alloc->alloc(alloc->context, n * sizeof **ret_nodes);
-	return *ret_nodes ? 0 : -ENOMEM;
+	c->nodes = alloc->alloc(alloc->context, n * sizeof *c->nodes);
+	return c->nodes ? 0 : -ENOMEM;
 }
 
-static void nodes_put(struct scheduler *s, struct coil_combine_node *own, size_t n,
-		      struct coil_combine_node *nodes)
-{
-	if (nodes != own)
-		alloc_free(s->loop.alloc, nodes, n * sizeof *nodes);
-}
-
-static void node_init(struct coil_combine_node *node, struct coil_future *future, size_t index,
-		      void *combinator, void (*fire)(struct coil_hook *hook))
-{
-	node->hook.fire = fire;
-	node->future = future;
-	node->combinator = combinator;
-	node->index = (uint32_t)index;
-	node->fired = 0;
-}
-
-static int combinator_open(struct combinator *c, struct scheduler *s,
+static int combinator_open(struct coil_combinator *c, struct scheduler *s,
 			   struct coil_future *const *futures, size_t n, enum settle settle,
 			   const struct coil_future_ops *ops)
 {
-	int rc = nodes_get(s, c->own, n, &c->nodes);
+	int rc = nodes_get(c, s->loop.alloc, n);
 
 	if (rc < 0)
 		return rc;
 	future_init(&c->future, &s->loop.ready, ops);
-	c->scheduler = s;
-	c->n = n;
+	c->first_done = NULL;
+	c->last_done = &c->first_done;
+	c->n = (uint32_t)n;
 	c->left = (uint32_t)n;
-	c->first = NOBODY;
 	c->settle = settle;
 	c->was_cancelled = false;
-	for (size_t i = 0; i < n; i++)
-		node_init(&c->nodes[i], futures[i], i, c, child_done);
-	for (size_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++)
+		c->nodes[i] = (struct coil_combine_node){
+			.hook.fire = child_done, .future = futures[i], .combinator = c, .index = i
+		};
+	for (uint32_t i = 0; i < n; i++)
 		if (future_is_resolved(futures[i]))
-			note_done(c, &c->nodes[i]);
+			node_done(&c->nodes[i]);
 		else
 			future_add_waiter(futures[i], &c->nodes[i].hook);
 	if (n == 0)
@@ -182,21 +152,23 @@ static int combinator_open(struct combinator *c, struct scheduler *s,
 	return 0;
 }
 
-static void combinator_close(struct combinator *c)
+static void combinator_close(struct coil_combinator *c)
 {
-	for (size_t i = 0; i < c->n; i++)
+	for (uint32_t i = 0; i < c->n; i++)
 		detach(&c->nodes[i]);
-	nodes_put(c->scheduler, c->own, c->n, c->nodes);
+	if (c->nodes != c->own)
+		alloc_free(container_of(c->future.ready, struct coil_loop, ready)->alloc, c->nodes,
+			   c->n * sizeof *c->nodes);
 }
 
 /* The outcome is settled: waits for the children that are left. */
-static void drain(struct combinator *c, struct coil_task *task)
+static void drain(struct coil_combinator *c, struct coil_task *task)
 {
 	c->settle = SETTLE_ALL;
 	if (c->left == 0)
 		return;
 	c->future.state = FUTURE_PENDING;
-	task_wait_to_the_end(c->scheduler, task, &c->future);
+	task_wait_to_the_end(task_scheduler(task), task, &c->future);
 }
 
 static bool is_done(const struct coil_combine_node *node)
@@ -248,7 +220,7 @@ static int gather(struct coil_task *task, struct coil_future *const *futures, si
 {
 	struct scheduler *s = task_scheduler(task);
 	enum settle settle = flags & COIL_FAIL_FAST ? SETTLE_FAILURE : SETTLE_ALL;
-	struct combinator c;
+	struct coil_combinator c;
 	bool asked;
 	int rc;
 
@@ -311,7 +283,7 @@ int coil_gather_tasks(struct coil_task *const *tasks, size_t n, int flags)
 
 struct wait_deadline {
 	struct hook_alarm alarm;
-	struct combinator *combinator;
+	struct coil_combinator *combinator;
 };
 
 static void wait_deadline_passed(struct coil_hook *hook)
@@ -323,9 +295,9 @@ static void wait_deadline_passed(struct coil_hook *hook)
 		future_resolve(&deadline->combinator->future, 0);
 }
 
-static int wait_until(struct combinator *c, struct coil_task *task, int64_t at)
+static int wait_until(struct coil_combinator *c, struct coil_task *task, int64_t at)
 {
-	struct scheduler *s = c->scheduler;
+	struct scheduler *s = task_scheduler(task);
 	struct wait_deadline deadline = { .combinator = c };
 	int rc;
 
@@ -360,7 +332,7 @@ int coil_wait(struct coil_future *const *futures, size_t n, int mode, int64_t de
 {
 	struct coil_task *task = task_required(__func__);
 	struct scheduler *s = task_scheduler(task);
-	struct combinator c;
+	struct coil_combinator c;
 	enum settle settle;
 	int done = 0;
 	int rc;
@@ -398,11 +370,14 @@ static void undo(struct scheduler *s, struct coil_future *const *futures, uint32
 
 /* The first that was done, unless a cancel made it so: then the first of those that nothing could
  * stop. */
-static uint32_t race_winner(const struct combinator *c)
+static uint32_t race_winner(const struct coil_combinator *c)
 {
-	if (c->first == NOBODY || !c->was_cancelled ||
-	    !result_is_cancel(c->nodes[c->first].future->result))
-		return c->first;
+	const struct coil_combine_node *first = c->first_done;
+
+	if (!first)
+		return NOBODY;
+	if (!c->was_cancelled || !result_is_cancel(first->future->result))
+		return first->index;
 	for (uint32_t i = 0; i < c->n; i++)
 		if (is_done(&c->nodes[i]) && !result_is_cancel(c->nodes[i].future->result))
 			return i;
@@ -413,7 +388,7 @@ int coil_race(struct coil_future *const *futures, size_t n)
 {
 	struct coil_task *task = task_required(__func__);
 	struct scheduler *s = task_scheduler(task);
-	struct combinator c;
+	struct coil_combinator c;
 	uint32_t winner;
 	int rc;
 
@@ -442,68 +417,38 @@ int coil_race(struct coil_future *const *futures, size_t n)
 /* -- as_completed --------------------------------------------------------------------------------
  */
 
-static void walk_child_done(struct coil_hook *hook)
-{
-	struct coil_combine_node *node = container_of(hook, struct coil_combine_node, hook);
-	struct coil_as_completed *walk = node->combinator;
-
-	node->fired = 1;
-	node->next_done = NULL;
-	*walk->last_done = node;
-	walk->last_done = &node->next_done;
-	if (future_is_pending(&walk->arrival))
-		future_resolve(&walk->arrival, 0);
-}
-
 int coil_as_completed_open(struct coil_as_completed *walk, struct coil_future *const *futures,
 			   size_t n)
 {
 	struct scheduler *s = scheduler_required(__func__);
-	int rc;
 
 	for (size_t i = 0; i < n; i++)
 		check_child(futures[i], s, __func__);
-	rc = nodes_get(s, walk->own, n, &walk->nodes);
-	if (rc < 0)
-		return rc;
-	walk->arrival.state = FUTURE_IDLE;
-	walk->first_done = NULL;
-	walk->last_done = &walk->first_done;
-	walk->n = n;
-	walk->taken = 0;
-	for (size_t i = 0; i < n; i++) {
-		node_init(&walk->nodes[i], futures[i], i, walk, walk_child_done);
-		if (future_is_resolved(futures[i]))
-			walk_child_done(&walk->nodes[i].hook);
-		else
-			future_add_waiter(futures[i], &walk->nodes[i].hook);
-	}
-	return 0;
+	return combinator_open(&walk->combinator, s, futures, n, SETTLE_FIRST, &arrival_ops);
 }
 
 int coil_as_completed_next(struct coil_as_completed *walk)
 {
 	struct coil_task *task = task_required(__func__);
 	struct scheduler *s = task_scheduler(task);
+	struct coil_combinator *c = &walk->combinator;
+	bool has_waited = !c->first_done;
 	struct coil_combine_node *node;
-	bool has_waited = !walk->first_done;
 
-	if (walk->taken == walk->n)
+	if (has_waited && c->left == 0)
 		return -ENOENT;
 	if (has_waited) {
 		int rc;
 
-		future_init(&walk->arrival, &s->loop.ready, &arrival_ops);
-		rc = task_await(s, task, &walk->arrival);
-		walk->arrival.state = FUTURE_IDLE;
+		future_init(&c->future, &s->loop.ready, &arrival_ops);
+		rc = task_await(s, task, &c->future);
 		if (rc < 0)
 			return rc;
 	}
-	node = walk->first_done;
-	walk->first_done = node->next_done;
-	if (!walk->first_done)
-		walk->last_done = &walk->first_done;
-	walk->taken++;
+	node = c->first_done;
+	c->first_done = node->next_done;
+	if (!c->first_done)
+		c->last_done = &c->first_done;
 	if (!has_waited)
 		task_pay(s, task);
 	return (int)node->index;
@@ -511,41 +456,34 @@ int coil_as_completed_next(struct coil_as_completed *walk)
 
 void coil_as_completed_close(struct coil_as_completed *walk)
 {
-	struct scheduler *s = scheduler_required(__func__);
-
-	for (size_t i = 0; i < walk->n; i++)
-		detach(&walk->nodes[i]);
-	nodes_put(s, walk->own, walk->n, walk->nodes);
+	scheduler_required(__func__);
+	combinator_close(&walk->combinator);
 }
 
 /* -- How far it has come -------------------------------------------------------------------------
  */
 
+static const struct coil_combinator *combinator_of(struct coil_future *future)
+{
+	bool is_one = future->ops == &gather_ops || future->ops == &wait_ops ||
+		      future->ops == &arrival_ops;
+
+	return is_one ? container_of(future, struct coil_combinator, future) : NULL;
+}
+
 bool combine_progress(struct coil_future *future, struct combine_progress *ret_progress)
 {
-	if (future->ops == &gather_ops || future->ops == &wait_ops) {
-		const struct combinator *c = container_of(future, struct combinator, future);
+	const struct coil_combinator *c = combinator_of(future);
 
-		*ret_progress = (struct combine_progress){ (uint32_t)c->n - c->left,
-							    (uint32_t)c->n };
-		return true;
-	}
-	if (future->ops == &arrival_ops) {
-		const struct coil_as_completed *walk =
-			container_of(future, struct coil_as_completed, arrival);
-
-		*ret_progress = (struct combine_progress){ (uint32_t)walk->taken,
-							    (uint32_t)walk->n };
-		return true;
-	}
-	return combine_ops_progress(future, ret_progress);
+	if (!c)
+		return combine_ops_progress(future, ret_progress);
+	*ret_progress = (struct combine_progress){ c->n - c->left, c->n };
+	return true;
 }
 
 struct coil_future *combine_child(struct coil_future *future, uint32_t i)
 {
-	if (future->ops == &gather_ops || future->ops == &wait_ops)
-		return container_of(future, struct combinator, future)->nodes[i].future;
-	if (future->ops == &arrival_ops)
-		return container_of(future, struct coil_as_completed, arrival)->nodes[i].future;
-	return combine_ops_child(future, i);
+	const struct coil_combinator *c = combinator_of(future);
+
+	return c ? c->nodes[i].future : combine_ops_child(future, i);
 }
