@@ -83,7 +83,8 @@ int stream_read_by(struct coil_stream *stream, int (*step)(struct coil_stream *s
 	if (stream->closer)
 		return -EPIPE;
 	check_use((!stream->in || stream->in->count == 0) && !(stream->flags & STREAM_AHEAD),
-		  "bytes that were read ahead would be overtaken: read them before");
+		  "bytes that were read ahead would be overtaken: read them before, or have "
+		  "coil_serve leave them in the kernel (COIL_SERVE_UNREAD)");
 	stream->flags |= STREAM_READING;
 	rc = step(stream, arg);
 	stream->flags &= ~(uint32_t)STREAM_READING;

@@ -472,3 +472,38 @@ TEST_SIGNAL(serve, one_server_for_a_listener, SIGABRT, "another task serves this
 {
 	rig_run(serve_twice, NULL);
 }
+
+/* Such bytes may be with the loop at any time, not only when some are. */
+static int receive_descriptors(struct coil_stream *stream, void *arg)
+{
+	struct coil_fds fds = {0};
+	char buf[8];
+	int n = coil_stream_read(stream, buf, sizeof buf);
+
+	(void)arg;
+	return n <= 0 ? n : coil_stream_recv_fds(stream, buf, sizeof buf, &fds);
+}
+
+static int serve_descriptors(void *arg)
+{
+	return coil_serve(arg, receive_descriptors, NULL);
+}
+
+static int run_receiver(void *arg)
+{
+	const char *path = rig_path("descriptors");
+	struct coil_listener *listener;
+	struct coil_stream *stream;
+
+	(void)arg;
+	if (coil_listen_unix(&listener, path, NULL) == 0 &&
+	    coil_spawn(serve_descriptors, listener) != NULL &&
+	    coil_connect_unix(&stream, path, NULL) == 0)
+		client_round(stream, 1);
+	return 0;
+}
+
+TEST_SIGNAL(serve, descriptors_need_the_bytes_unread, SIGABRT, "COIL_SERVE_UNREAD")
+{
+	rig_run(run_receiver, NULL);
+}
