@@ -483,7 +483,7 @@ struct socket_stream *conn_make(struct coil_loop *loop, void *context)
 	socket_stream_init(&conn->socket, &serve->ops, loop);
 	conn->socket.is_drained = true;
 	conn->socket.receive = COIL_RECEIVE_ONESHOT; /* what goes beyond that is done here */
-	if (serve->buffers)
+	if (!(serve->options.flags & COIL_SERVE_UNREAD))
 		conn->socket.stream.flags |= STREAM_AHEAD;
 	conn->completion.complete = conn_arrive;
 	conn->serve = serve;
