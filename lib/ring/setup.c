@@ -195,13 +195,16 @@ static int require_opcodes(uint64_t opcodes)
 static int probe_opcodes(struct io_uring *uring, uint64_t *ret_opcodes)
 {
 	struct refusal_facts facts = {.step = REFUSAL_REGISTER};
-	struct {
+	union {
 		struct io_uring_probe head;
-		struct io_uring_probe_op ops[OFFER_OPCODES_MAX];
-	} probe = {0};
+		unsigned char room[sizeof(struct io_uring_probe) +
+				   OFFER_OPCODES_MAX * sizeof(struct io_uring_probe_op)];
+	} probe;
 	uint64_t opcodes = 0;
-	int rc = io_uring_register_probe(uring, &probe.head, OFFER_OPCODES_MAX);
+	int rc;
 
+	memset(&probe, 0, sizeof probe); /* the kernel asks for that */
+	rc = io_uring_register_probe(uring, &probe.head, OFFER_OPCODES_MAX);
 	if (rc < 0)
 		return refusal_note(rc, &facts);
 	for (unsigned opcode = 0; opcode < OFFER_OPCODES_MAX; opcode++)
