@@ -72,6 +72,9 @@ static int take_place(struct coil_listener *listener, struct acceptor *acceptor)
 		listener->stats.limited++;
 	while (unlikely(is_full(listener)) && rc == 0)
 		rc = listener->closer ? -EPIPE : stand_back(acceptor, IS_LIMITED, COIL_FOREVER);
+	/* Woken for a place, and the close came first: nobody would end an accept begun now. */
+	if (unlikely(listener->closer) && rc == 0)
+		rc = -EPIPE;
 	listener->places_taken += rc == 0;
 	return rc;
 }

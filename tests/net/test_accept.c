@@ -90,6 +90,33 @@ TEST(accept, a_place_is_given_back)
 	rig_run_odd(20, limited_ends);
 }
 
+/* Who is woken for a place finds the listener closing: it must not begin an accept. */
+static int limited_closes(void *arg)
+{
+	struct coil_listen_options options = {.size = sizeof options, .connections_max = 1};
+	struct coil_stream *client, *stream;
+	struct coil_listener *listener;
+	struct coil_task *task;
+
+	(void)arg;
+	EXPECT_EQ(coil_listen_tcp(&listener, "127.0.0.1", 0, &options), 0);
+	EXPECT_EQ(coil_connect_tcp(&client, "127.0.0.1", rig_port(listener), NULL), 0);
+	EXPECT_EQ(coil_accept(listener, &stream), 0);
+	task = coil_spawn(rig_accept_one, listener);
+	coil_sleep(COIL_MSEC);
+	coil_stream_close(stream);
+	coil_listener_close(listener);
+	EXPECT_EQ(coil_join(task), -EPIPE);
+	coil_stream_close(client);
+	return 0;
+}
+
+TEST(accept, a_close_meets_who_was_just_given_a_place)
+{
+	RUN(limited_closes);
+	rig_run_odd(20, limited_closes);
+}
+
 /* -- More than one at a time ------------------------------------------------------------------- */
 
 /* Connections that came while nobody asked, and one whose task was cancelled, are not lost. */
