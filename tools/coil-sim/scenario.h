@@ -69,6 +69,16 @@ int scenario_datagram(void *arg);
 int scenario_tcp(void *arg);
 int scenario_unix(void *arg);
 
+/* net.c */
+int scenario_accept(void *arg);
+int scenario_receive(void *arg);
+int scenario_udp(void *arg);
+
+/* parked.c */
+int scenario_serve(void *arg);
+int scenario_pool(void *arg);
+int scenario_direct(void *arg);
+
 /* files.c */
 int scenario_file(void *arg);
 int scenario_power(void *arg);
