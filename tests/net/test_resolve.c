@@ -67,6 +67,32 @@ static int option_of(const struct coil_stream *stream, int level, int name)
 	return value;
 }
 
+/* The opposite of each, and a port of one's own. */
+static void connects_otherwise(const struct coil_listener *listener)
+{
+	struct coil_connect_options options = {.size = sizeof options,
+					       .flags = COIL_CONNECT_DELAY};
+	struct coil_listener *other;
+	struct coil_stream *stream;
+	char text[COIL_ADDRESS_TEXT];
+	char expected[COIL_ADDRESS_TEXT];
+
+	/* A port that was free a moment ago. */
+	EXPECT_EQ(coil_listen_tcp(&other, "127.0.0.3", 0, NULL), 0);
+	options.bind_port = coil_listener_port(other);
+	options.bind_host = "127.0.0.3";
+	coil_listener_close(other);
+	EXPECT_EQ(coil_connect_tcp(&stream, "127.0.0.1", rig_port(listener), &options), 0);
+	snprintf(expected, sizeof expected, "127.0.0.3:%d", options.bind_port);
+	EXPECT_EQ(coil_stream_local(stream, text, sizeof text), 0);
+	EXPECT_STR_EQ(text, expected);
+	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_NODELAY), 0);
+	EXPECT_EQ(option_of(stream, SOL_SOCKET, SO_KEEPALIVE), 0);
+	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_FASTOPEN_CONNECT), 0);
+	coil_stream_close(stream);
+}
+
 static int connects(void *arg)
 {
 	struct coil_connect_options options = {
@@ -93,7 +119,9 @@ static int connects(void *arg)
 	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_KEEPINTVL), 7);
 	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_KEEPCNT), 3);
 	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_USER_TIMEOUT), 1500);
+	EXPECT_EQ(option_of(stream, IPPROTO_TCP, TCP_FASTOPEN_CONNECT), 1);
 	coil_stream_close(stream);
+	connects_otherwise(listener);
 	options.bind_host = "::1";
 	EXPECT_EQ(coil_connect_tcp(&stream, "127.0.0.1", "1", &options), -EAFNOSUPPORT);
 	options.bind_host = "192.0.2.1";
