@@ -40,6 +40,7 @@ struct coil_stats {
 	uint64_t stacks_idle;	     /* state: stacks in the pool */
 	uint64_t stack_mapped_bytes; /* state: address space for stacks */
 	uint64_t direct;	     /* state: direct descriptors open, or being opened */
+	uint64_t at_once;	     /* writes by a system call of their own, without the ring */
 };
 
 /**

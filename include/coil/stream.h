@@ -210,9 +210,11 @@ bool coil_stream_at_end(const struct coil_stream *stream);
  * @buf:    @len bytes; the kernel's until return
  * @len:    bytes, at most COIL_STREAM_BYTES_MAX; 0 returns 0 at once
  *
- * Suspends until everything was handed to the kernel. Writers take turns, first come first served.
- * Cancel: at once; if some bytes were written before, their count is the result, which is smaller
- * than @len only then. Never raises SIGPIPE. Allocates nothing.
+ * Suspends until everything was handed to the kernel; not at all where nothing else is to be told
+ * to it and the socket has room: then others run at every 128th such write at the latest. Writers
+ * take turns, first come first served. Cancel: at once; if some bytes were written before, their
+ * count is the result, which is smaller than @len only then. Never raises SIGPIPE. Allocates
+ * nothing.
  * Return: @len; 0 < bytes < @len after a cancel; the reason of a cancelled scope if nothing was
  * written; -EPIPE if the peer, or another task meanwhile, has closed; -EINVAL if @len is too large;
  * -ECONNRESET, ... as send(2), after which it is not known how much was written.

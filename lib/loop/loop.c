@@ -297,6 +297,7 @@ void loop_count(const struct coil_loop *loop, struct coil_stats *ret_stats)
 	ret_stats->backlogged = loop->backlogged;
 	ret_stats->cancels = loop->cancels_pushed;
 	ret_stats->fallbacks = loop->fallbacks;
+	ret_stats->at_once = loop->at_once;
 	ret_stats->timers_started = loop->timers_started;
 	ret_stats->timers_fired = loop->timers_fired;
 	ret_stats->timers = loop->timers.count;

@@ -119,6 +119,7 @@ struct coil_loop {
 	uint64_t backlogged;
 	uint64_t cancels_pushed;
 	uint64_t fallbacks;
+	uint64_t at_once;
 	uint64_t timers_started;
 	uint64_t timers_fired;
 	uint64_t posts;
@@ -269,6 +270,16 @@ static inline void loop_unnext(struct coil_loop *loop, struct coil_hook *hook)
 	hook->next = loop->ready.turn;
 	loop->ready.turn = hook;
 	loop->hooks--;
+}
+
+/*
+ * Nobody else is ready, and nothing waits for the next enter: what is asked now gains nothing by
+ * going with it.
+ */
+static inline bool loop_has_nothing_else(const struct coil_loop *loop)
+{
+	return ready_is_empty(&loop->ready) && !ring_has_work(&loop->ring) &&
+	       ring_ready(&loop->ring) == 0;
 }
 
 /* The only way to ring_enter: what it finds lost stays lost, in loop->broken. */

@@ -20,6 +20,8 @@
 
 /* Of one vectored send: UIO_MAXIOV. */
 #define PIECES_MAX 1024u
+/* Above this a turn is small beside the copying, and much may have to wait for room. */
+#define AT_ONCE_MAX 16384u
 /* What a direct descriptor costs is back after about 10. */
 #define SENDS_BEFORE_DIRECT 16u
 
@@ -55,6 +57,27 @@ static inline void count_send(struct socket_stream *socket)
 }
 
 /*
+ * Where nothing else is to be told to the kernel a plain call does the same as an operation,
+ * without the turn of the loop and the CQE, and the enter that submits it. Bytes; 0: not now, or
+ * not in this way; or an error of the socket's, which it tells once.
+ */
+static inline int send_at_once(struct socket_stream *socket, const void *buf, size_t len)
+{
+	struct coil_task *task = task_required("coil_stream_write");
+	struct coil_loop *loop = socket->stream.loop;
+	int rc;
+
+	if (!loop_has_nothing_else(loop) || len > AT_ONCE_MAX || task->scope->effective ||
+	    loop->observer)
+		return 0;
+	loop->at_once++;
+	rc = loop->driver->ops->send(socket->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (likely(rc == (int)len))
+		task_pay(task_scheduler(task), task);
+	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
+}
+
+/*
  * The kernel goes on until all is sent, or an error or a cancel stops it in between; then what was
  * sent is the count. The error is met by sending the rest, and it is the result; after a cancel the
  * count is.
@@ -62,12 +85,16 @@ static inline void count_send(struct socket_stream *socket)
 static int socket_write(struct coil_stream *stream, const void *buf, size_t len)
 {
 	struct socket_stream *socket = socket_of(stream);
-	size_t sent = 0;
 	struct coil_op op;
+	size_t sent;
 	int rc;
 
+	count_send(socket);
+	rc = send_at_once(socket, buf, len);
+	sent = (size_t)rc;
+	if (likely(rc < 0 || sent == len))
+		return rc;
 	for (;;) {
-		count_send(socket);
 		op_prep_send(&op, socket->io_fd, (const char *)buf + sent, len - sent,
 			     MSG_WAITALL | MSG_NOSIGNAL);
 		socket->writing = &op;

@@ -115,6 +115,11 @@ struct driver_ops {
 	 * -EBUSY, -EBADR, ... as io_uring_enter(2).
 	 */
 	int (*enter)(struct driver *driver, unsigned to_submit, unsigned wait, int64_t timeout_ns);
+	/*
+	 * send(2), of a normal descriptor, that does not wait: @flags has MSG_DONTWAIT. No errno,
+	 * no cancellation point.
+	 */
+	int (*send)(int fd, const void *buf, size_t len, int flags);
 	int64_t (*now)(struct driver *driver);
 	int (*random)(struct driver *driver, void *bytes, size_t count);
 	/* From any thread, and from a signal handler: makes wake_fd readable. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io_uring_enter(2) in line. What the kernel does between leaves nothing of the caller's in the
- * processor's return predictor, so that each function that returns after a system call costs a
- * misprediction, 7 ns: liburing's wrapper is one of them, and the driver's own enter another. Knows
- * the ABI of system calls and how the real kernel's driver enters, nothing else.
+ * io_uring_enter(2) and send(2) in line. What the kernel does between leaves nothing of the
+ * caller's in the processor's return predictor, so that each function that returns after a system
+ * call costs a misprediction, 7 ns: a wrapper of liburing's or libc's is one of them, and the
+ * driver's own enter another. Knows the ABI of system calls and how the real kernel's driver
+ * enters, nothing else.
  */
 #ifndef COIL_RING_ENTER_H
 #define COIL_RING_ENTER_H
@@ -16,11 +17,49 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/socket.h>
 #include <sys/syscall.h>
+
+#include "ring/calls.h"
 
 #if (defined(__x86_64__) && !defined(__ILP32__)) || defined(__aarch64__)
 #define ENTER_IS_IN_LINE 1
 #include <liburing/io_uring.h>
+
+struct enter_args {
+	uintptr_t word[6];
+};
+
+static inline __attribute__((always_inline)) int call_kernel(long number, struct enter_args args)
+{
+#if defined(__x86_64__)
+	register uintptr_t r10 __asm__("r10") = args.word[3];
+	register uintptr_t r8 __asm__("r8") = args.word[4];
+	register uintptr_t r9 __asm__("r9") = args.word[5];
+	long rc = number;
+
+	__asm__ volatile("syscall"
+			 : "+a"(rc)
+			 : "D"(args.word[0]), "S"(args.word[1]), "d"(args.word[2]), "r"(r10),
+			   "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return (int)rc;
+#else
+	register long x8 __asm__("x8") = number;
+	register uintptr_t x0 __asm__("x0") = args.word[0];
+	register uintptr_t x1 __asm__("x1") = args.word[1];
+	register uintptr_t x2 __asm__("x2") = args.word[2];
+	register uintptr_t x3 __asm__("x3") = args.word[3];
+	register uintptr_t x4 __asm__("x4") = args.word[4];
+	register uintptr_t x5 __asm__("x5") = args.word[5];
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory", "cc");
+	return (int)x0;
+#endif
+}
 #else
 #define ENTER_IS_IN_LINE 0 /* so that only kernel.c calls liburing's wrapper */
 #include <liburing.h>
@@ -32,32 +71,9 @@ enter_call(unsigned fd, unsigned to_submit, unsigned wait, unsigned flags,
 	   const struct io_uring_getevents_arg *arg)
 {
 	size_t bytes = arg ? sizeof *arg : 0;
-#if defined(__x86_64__) && ENTER_IS_IN_LINE
-	register unsigned long r10 __asm__("r10") = flags;
-	register const void *r8 __asm__("r8") = arg;
-	register size_t r9 __asm__("r9") = bytes;
-	long rc = SYS_io_uring_enter;
-
-	__asm__ volatile("syscall"
-			 : "+a"(rc)
-			 : "D"((unsigned long)fd), "S"((unsigned long)to_submit),
-			   "d"((unsigned long)wait), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return (int)rc;
-#elif defined(__aarch64__)
-	register long x8 __asm__("x8") = SYS_io_uring_enter;
-	register long x0 __asm__("x0") = fd;
-	register unsigned long x1 __asm__("x1") = to_submit;
-	register unsigned long x2 __asm__("x2") = wait;
-	register unsigned long x3 __asm__("x3") = flags;
-	register const void *x4 __asm__("x4") = arg;
-	register size_t x5 __asm__("x5") = bytes;
-
-	__asm__ volatile("svc 0"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-			 : "memory", "cc");
-	return (int)x0;
+#if ENTER_IS_IN_LINE
+	return call_kernel(SYS_io_uring_enter, (struct enter_args){{fd, to_submit, wait, flags,
+								     (uintptr_t)arg, bytes}});
 #else
 	return io_uring_enter2(fd, to_submit, wait, flags, (void *)(uintptr_t)arg, bytes);
 #endif
@@ -99,5 +115,17 @@ enter_kernel(struct driver *driver, unsigned to_submit, unsigned wait, int64_t t
 /* The same, out of line: enter of the real kernel's driver. */
 int driver_kernel_enter(struct driver *driver, unsigned to_submit, unsigned wait,
 			int64_t timeout_ns);
+
+/* Bytes, or a negative errno. */
+static inline __attribute__((always_inline)) int enter_send(int fd, const void *buf, size_t len,
+							    int flags)
+{
+#if ENTER_IS_IN_LINE
+	return call_kernel(SYS_sendto, (struct enter_args){{(unsigned)fd, (uintptr_t)buf, len,
+							     (unsigned)flags, 0, 0}});
+#else
+	return call_result(send(fd, buf, len, flags));
+#endif
+}
 
 #endif

@@ -119,6 +119,12 @@ static int kernel_enter_and_poll(struct driver *driver, unsigned to_submit, unsi
 	return submitted ? submitted : rc;
 }
 
+static int kernel_send(int fd, const void *buf, size_t len, int flags)
+{
+	check(flags & MSG_DONTWAIT);
+	return enter_send(fd, buf, len, flags);
+}
+
 static int64_t kernel_now(struct driver *driver)
 {
 	(void)driver;
@@ -340,6 +346,7 @@ static void kernel_unregister_buffers(struct driver *driver, unsigned group)
 
 static const struct driver_ops kernel_ops = {
 	.enter = driver_kernel_enter,
+	.send = kernel_send,
 	.now = kernel_now,
 	.random = kernel_random,
 	.wake = kernel_wake,

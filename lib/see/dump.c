@@ -29,7 +29,7 @@ static const struct counter counters[] = {
 	COUNTER(turns),		 COUNTER(enters),	 COUNTER(waits),
 	COUNTER(spins_won),	 COUNTER(spins_lost),	 COUNTER(sqes),
 	COUNTER(cqes),		 COUNTER(cq_overflows),	 COUNTER(enter_retries),
-	COUNTER(backlogged),	 COUNTER(cancels),	 COUNTER(fallbacks),
+	COUNTER(backlogged),	 COUNTER(cancels),	 COUNTER(fallbacks), COUNTER(at_once),
 	COUNTER(timers_started), COUNTER(timers_fired),	 COUNTER(posts),
 	COUNTER(hooks),		 COUNTER(spawned),	 COUNTER(switches),
 	COUNTER(allocations),	 COUNTER(allocated_bytes), COUNTER(owed),

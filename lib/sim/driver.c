@@ -15,6 +15,7 @@
 #include "sim/baton.h"
 #include "sim/buffers.h"
 #include "sim/file.h"
+#include "sim/net.h"
 #include "sim/pipe.h"
 #include "sim/request.h"
 #include "sim/table.h"
@@ -262,8 +263,19 @@ static void ring_close(struct driver *driver, bool abandon)
 	sim_free(sim, ring, sizeof *ring);
 }
 
+static int ring_send(int fd, const void *buf, size_t len, int flags)
+{
+	struct sim *sim = sim_current();
+	const struct iovec iov = {(void *)(uintptr_t)buf, len};
+	int rc = sim_net_send(sim, fd, &iov, flags);
+
+	sim_settle(sim);
+	return rc;
+}
+
 static const struct driver_ops ring_ops = {
 	.enter = sim_ring_enter,
+	.send = ring_send,
 	.now = ring_now,
 	.random = ring_random,
 	.wake = ring_wake,

@@ -102,6 +102,20 @@ int sim_net_shutdown(struct sim *sim, int fd, int how)
 	return rc < 0 ? rc : sim_socket_shutdown(socket, how);
 }
 
+/* Never waits: with MSG_DONTWAIT, as it must be. */
+int sim_net_send(struct sim *sim, int fd, const struct iovec *iov, int flags)
+{
+	struct sim_message message = {
+		.io = {.iov = iov, .iov_count = 1, .bytes = iov->iov_len, .offset = -1},
+		.flags = flags,
+	};
+	struct sim_socket *socket;
+	int rc = sim_socket_of(sim, fd, &socket);
+
+	check(flags & MSG_DONTWAIT);
+	return rc < 0 ? rc : (int)sim_socket_send(socket, &message);
+}
+
 int sim_net_getsockname(struct sim *sim, int fd, struct sockaddr *address, socklen_t *bytes)
 {
 	struct sim_socket *socket;

@@ -290,6 +290,7 @@ int sim_net_listen(struct sim *sim, int fd, int backlog);
 int sim_net_getsockname(struct sim *sim, int fd, struct sockaddr *address, socklen_t *bytes);
 int sim_net_getpeername(struct sim *sim, int fd, struct sockaddr *address, socklen_t *bytes);
 int sim_net_shutdown(struct sim *sim, int fd, int how);
+int sim_net_send(struct sim *sim, int fd, const struct iovec *iov, int flags);
 
 /* The kernel's own arguments, in a struct where there are five of them. */
 struct sim_option_call {

@@ -41,7 +41,9 @@ SCENARIO(small_messages_go_over_and_large_ones_back)
 		EXPECT_EQ(piece[0], i);
 		EXPECT_EQ(piece[8191], i);
 	}
-	EXPECT(!is_multishot(pair.b));
+	/* There it comes in pieces that a reader may keep up with. */
+	if (!coil_sim_active())
+		EXPECT(!is_multishot(pair.b));
 	for (int round = 0; round < 40; round++)
 		ping(&pair, round);
 	if (!coil_sim_active() && has_multishot())
@@ -50,11 +52,11 @@ SCENARIO(small_messages_go_over_and_large_ones_back)
 	return 0;
 }
 
-/* Two sends a round, and nothing to receive them. */
+/* Two sends a round, by requests or at once, and nothing to receive them. */
 static int count_requests(void *arg)
 {
 	struct rig_pair pair;
-	uint64_t pushed, allocations;
+	uint64_t pushed, at_once, allocations;
 
 	(void)arg;
 	if (!rig_tcp_pair(&pair))
@@ -62,10 +64,11 @@ static int count_requests(void *arg)
 	for (int round = 0; round < 20; round++)
 		ping(&pair, round);
 	pushed = loop_current->ring.pushed;
+	at_once = loop_current->at_once;
 	allocations = loop_current->allocations;
 	for (int round = 0; round < 100; round++)
 		ping(&pair, round);
-	pushed = loop_current->ring.pushed - pushed;
+	pushed = loop_current->ring.pushed - pushed + loop_current->at_once - at_once;
 	EXPECT_GE(pushed, 200);
 	EXPECT_LE(pushed, has_multishot() ? 200 : 400);
 	EXPECT_EQ(loop_current->allocations, allocations);
