@@ -48,8 +48,10 @@ struct backlog {
 struct spin {
 	int mode;
 	int64_t limit_ns;
-	int64_t budget_ns;	/* adaptive: what the next spin may take */
-	uint32_t skipped;	/* adaptive: sleeps without a try since the last one */
+	int64_t slept_at;	/* adaptive: when the last sleep began */
+	uint32_t pause;		/* adaptive: short sleeps between two tries */
+	uint32_t skipped;	/* so many since the last one */
+	bool is_near;		/* the last sleep was short */
 };
 
 /* What a message has to wake. */

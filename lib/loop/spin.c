@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The spin. Adaptive: the budget of the next spin doubles after one that found something and halves
- * after one that did not; once it is below a microsecond the loop sleeps at once and tries again
- * only now and then. An idle machine is thus left alone, and on a crowded one, where the peer needs
- * this very CPU to make progress, the spin switches itself off.
+ * The spin. Adaptive: it looks for as long as it may, but only where the last sleep was so short
+ * that looking would most likely have found what ended it; and not so often where it is in vain
+ * nevertheless: each miss doubles the number of sleeps before the next try, each find halves it. So
+ * an idle machine is left alone but for one look after the last request; and on a crowded one,
+ * where the peer needs this very CPU to make progress, the spin switches itself off.
  */
 #include "loop/spin.h"
 
@@ -11,15 +12,17 @@
 #include "loop/backlog.h"
 #include "loop/inbox.h"
 
-#define SPIN_FIRST_NS 10000
-#define SPIN_LEAST_NS 1000
-#define SPIN_RETRY_AFTER 64
+/* A sleep lasts longer than what it waits for: it takes its time to wake up. */
+#define SPIN_SLEEP_SHARE 2
+#define SPIN_PAUSE_MAX 4095u
 
 void spin_init(struct spin *spin, const struct coil_options *options)
 {
 	spin->mode = options->spin;
 	spin->limit_ns = options->spin_ns;
-	spin->budget_ns = SPIN_FIRST_NS < spin->limit_ns ? SPIN_FIRST_NS : spin->limit_ns;
+	spin->slept_at = 0;
+	spin->is_near = false;
+	spin->pause = 0;
 	spin->skipped = 0;
 }
 
@@ -56,25 +59,27 @@ static bool look_for(struct coil_loop *loop, int64_t duration_ns)
 	return false;
 }
 
-static int64_t adaptive_budget(struct spin *spin)
+static bool is_worth_a_try(struct spin *spin)
 {
-	if (spin->budget_ns >= SPIN_LEAST_NS)
-		return spin->budget_ns;
-	if (++spin->skipped < SPIN_RETRY_AFTER)
-		return 0;
+	if (!spin->is_near || spin->skipped++ < spin->pause)
+		return false;
 	spin->skipped = 0;
-	return SPIN_LEAST_NS;
+	return true;
 }
 
 static void adapt(struct spin *spin, bool found)
 {
-	if (!found)
-		spin->budget_ns /= 2;
-	else if (spin->budget_ns < SPIN_LEAST_NS)
-		spin->budget_ns = SPIN_FIRST_NS < spin->limit_ns ? SPIN_FIRST_NS : spin->limit_ns;
-	else if (spin->budget_ns < spin->limit_ns)
-		spin->budget_ns =
-			2 * spin->budget_ns < spin->limit_ns ? 2 * spin->budget_ns : spin->limit_ns;
+	if (found)
+		spin->pause /= 2;
+	else if (spin->pause < SPIN_PAUSE_MAX)
+		spin->pause = 2 * spin->pause + 1;
+}
+
+void spin_note_sleep(struct coil_loop *loop)
+{
+	struct spin *spin = &loop->spin;
+
+	spin->is_near = loop_read_clock(loop) - spin->slept_at <= SPIN_SLEEP_SHARE * spin->limit_ns;
 }
 
 /* What is pushed must be on its way before anything can come back. */
@@ -87,20 +92,20 @@ static void submit_first(struct coil_loop *loop)
 bool spin_finds_something(struct coil_loop *loop, int64_t limit_ns)
 {
 	struct spin *spin = &loop->spin;
-	int64_t budget_ns = spin->limit_ns;
-	bool found;
+	bool is_adaptive = spin->mode == COIL_SPIN_ADAPTIVE;
+	bool found = false;
 
-	if (likely(spin->mode == COIL_SPIN_OFF))
+	if (likely(spin->mode == COIL_SPIN_OFF) || spin->limit_ns <= 0)
 		return false;
-	if (spin->mode == COIL_SPIN_ADAPTIVE)
-		budget_ns = adaptive_budget(spin);
-	if (budget_ns <= 0)
-		return false;
-	submit_first(loop);
-	found = look_for(loop, budget_ns < limit_ns ? budget_ns : limit_ns);
-	if (spin->mode == COIL_SPIN_ADAPTIVE)
-		adapt(spin, found);
-	loop->spins_won += found;
-	loop->spins_lost += !found;
+	if (!is_adaptive || is_worth_a_try(spin)) {
+		submit_first(loop);
+		found = look_for(loop, spin->limit_ns < limit_ns ? spin->limit_ns : limit_ns);
+		loop->spins_won += found;
+		loop->spins_lost += !found;
+		if (is_adaptive)
+			adapt(spin, found);
+	}
+	if (is_adaptive && !found)
+		spin->slept_at = loop_read_clock(loop);
 	return found;
 }

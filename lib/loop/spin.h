@@ -12,4 +12,7 @@ void spin_init(struct spin *spin, const struct coil_options *options);
  * must not sleep. */
 bool spin_finds_something(struct coil_loop *loop, int64_t limit_ns);
 
+/* In the adaptive mode: the sleep that followed is over. */
+void spin_note_sleep(struct coil_loop *loop);
+
 #endif

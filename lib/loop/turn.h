@@ -70,6 +70,8 @@ static inline __attribute__((always_inline)) void turn_enter_if_due(struct coil_
 	if (timeout_ns > 0 || loop_enter_is_due(loop) || turn_is_overdue(loop)) {
 		loop->entered_turn = loop->turns;
 		turn_enter(loop, timeout_ns > 0 ? turn_cqes_wanted(loop) : 0, timeout_ns);
+		if (unlikely(loop->spin.mode == COIL_SPIN_ADAPTIVE) && timeout_ns > 0)
+			spin_note_sleep(loop);
 	}
 	loop->batch = 0;
 	inbox_unpark(&loop->inbox);

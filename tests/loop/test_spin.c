@@ -6,19 +6,28 @@
 
 static struct coil_op op;
 static int64_t arrives_at;
+static int64_t sleep_ns;
+static bool is_there;
 
+static void answer(struct fake_driver *driver)
+{
+	arrives_at = INT64_MAX;
+	is_there = true;
+	fake_defer(driver, &op.completion, 1, 0);
+}
+
+/* While the loop looks; not before it has submitted. */
 static void arrive(struct fake_driver *driver)
 {
-	if (driver->now < arrives_at)
-		return;
-	arrives_at = INT64_MAX;
-	fake_defer(driver, &op.completion, 1, 0);
+	if (driver->now >= arrives_at && ring_pending(&rig_loop.ring) == 0)
+		answer(driver);
 }
 
 static void arrive_asleep(struct fake_driver *driver)
 {
-	arrives_at = 0;
-	arrive(driver);
+	driver->now += sleep_ns;
+	if (!is_there)
+		answer(driver);
 }
 
 /* A read is in the kernel. */
@@ -34,6 +43,7 @@ static void set_up(int mode, int64_t spin_ns)
 	fake.on_clock = arrive;
 	fake.on_sleep = arrive_asleep;
 	arrives_at = INT64_MAX;
+	sleep_ns = 5000;
 }
 
 /* One more read, which is answered while the loop spins, or only while it sleeps. */
@@ -41,6 +51,7 @@ static void wait_once(bool found)
 {
 	if (op.state == OP_DONE)
 		op_start(&rig_loop, &op, NULL);
+	is_there = false;
 	arrives_at = found ? fake.now + 500 : INT64_MAX;
 	rig_wait();
 	rig_turn();
@@ -77,7 +88,7 @@ TEST(spin, fixed_sleeps_after_its_time)
 	EXPECT_EQ(fake.timeout_ns, DRIVER_FOREVER);
 	EXPECT_EQ(rig_loop.spins_lost, 1);
 	EXPECT_GE(fake.now - begin, 50000);
-	EXPECT_LE(fake.now - begin, 55000);
+	EXPECT_LE(fake.now - begin, 55000 + sleep_ns);
 	rig_close();
 }
 
@@ -146,59 +157,83 @@ TEST(spin, a_message_ends_it)
 	rig_close();
 }
 
-TEST(spin, adaptive_doubles_what_pays)
-{
-	static const int64_t budgets[] = { 20000, 40000, 50000, 50000 };
-
-	set_up(COIL_SPIN_ADAPTIVE, 50000);
-	EXPECT_EQ(rig_loop.spin.budget_ns, 10000);
-	for (int i = 0; i < 4; i++) {
-		wait_once(true);
-		EXPECT_EQ(rig_loop.spin.budget_ns, budgets[i]);
-	}
-	EXPECT_EQ(rig_loop.spins_won, 4);
-	EXPECT_EQ(fake.waits, 0);
-	rig_close();
-}
-
-TEST(spin, adaptive_halves_what_does_not_and_switches_itself_off)
-{
-	static const int64_t budgets[] = { 5000, 2500, 1250, 625, 625 };
-
-	set_up(COIL_SPIN_ADAPTIVE, 50000);
-	for (int i = 0; i < 5; i++) {
-		wait_once(false);
-		EXPECT_EQ(rig_loop.spin.budget_ns, budgets[i]);
-	}
-	EXPECT_EQ(rig_loop.spins_lost, 4);
-	EXPECT_EQ(fake.waits, 5);
-	fake.clock_reads = 0;
-	wait_once(false);
-	EXPECT_EQ(fake.clock_reads, 0);
-	rig_close();
-}
-
-TEST(spin, adaptive_tries_again_now_and_then)
+TEST(spin, adaptive_begins_when_sleeps_are_short)
 {
 	set_up(COIL_SPIN_ADAPTIVE, 50000);
+	wait_once(true);
+	EXPECT_EQ(fake.waits, 1);
 	for (int i = 0; i < 4; i++)
-		wait_once(false);
-	for (int i = 0; i < 63; i++)
-		wait_once(false);
-	EXPECT_EQ(rig_loop.spins_lost, 4);
+		wait_once(true);
+	EXPECT_EQ(rig_loop.spins_won, 4);
+	EXPECT_EQ(rig_loop.spins_lost, 0);
+	EXPECT_EQ(fake.waits, 1);
+	rig_close();
+}
+
+/* Twice the limit: to wake up takes its time. */
+TEST(spin, adaptive_knows_what_it_would_have_found)
+{
+	set_up(COIL_SPIN_ADAPTIVE, 50000);
+	sleep_ns = 90000;
+	wait_once(false);
 	wait_once(true);
 	EXPECT_EQ(rig_loop.spins_won, 1);
-	EXPECT_EQ(rig_loop.spin.budget_ns, 10000);
+	wait_once(false);
+	EXPECT_EQ(rig_loop.spins_lost, 1);
+	sleep_ns = 110000;
+	wait_once(false);
+	for (int i = 0; i < 5; i++)
+		wait_once(true);
+	EXPECT_EQ(rig_loop.spins_won, 1);
+	EXPECT_EQ(rig_loop.spins_lost, 1);
 	rig_close();
 }
 
-TEST(spin, a_small_limit_bounds_all_budgets)
+TEST(spin, adaptive_leaves_an_idle_machine_alone)
 {
-	set_up(COIL_SPIN_ADAPTIVE, 3000);
-	EXPECT_EQ(rig_loop.spin.budget_ns, 3000);
-	for (int i = 0; i < 3; i++)
+	set_up(COIL_SPIN_ADAPTIVE, 50000);
+	wait_once(false);
+	for (int i = 0; i < 10; i++)
 		wait_once(true);
-	EXPECT_EQ(rig_loop.spin.budget_ns, 3000);
+	EXPECT_EQ(rig_loop.spins_won, 10);
+	sleep_ns = 1000000;
+	for (int i = 0; i < 1000; i++)
+		wait_once(false);
+	EXPECT_EQ(rig_loop.spins_lost, 1);
+	rig_close();
+}
+
+/* The peer sleeps as long as we look. */
+TEST(spin, adaptive_switches_itself_off_where_it_is_in_vain)
+{
+	set_up(COIL_SPIN_ADAPTIVE, 50000);
+	for (int i = 0; i < 600; i++)
+		wait_once(false);
+	EXPECT_GE(rig_loop.spins_lost, 8);
+	EXPECT_LE(rig_loop.spins_lost, 10);
+	/* And on again where it is not, tried now and then. */
+	for (int i = 0; i < 600; i++)
+		wait_once(true);
+	EXPECT_GE(rig_loop.spins_won, 1);
+	for (int i = 0; i < 600; i++)
+		wait_once(true);
+	rig_loop.spins_won = 0;
+	for (int i = 0; i < 10; i++)
+		wait_once(true);
+	EXPECT_EQ(rig_loop.spins_won, 10);
+	rig_close();
+}
+
+TEST(spin, a_small_limit_bounds_it)
+{
+	int64_t begin;
+
+	set_up(COIL_SPIN_ADAPTIVE, 3000);
+	wait_once(false);
+	begin = fake.now;
+	wait_once(false);
+	EXPECT_EQ(rig_loop.spins_lost, 1);
+	EXPECT_LE(fake.now - begin, 3000 + sleep_ns + 5000);
 	rig_close();
 }
 
