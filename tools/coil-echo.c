@@ -23,6 +23,7 @@
 #endif
 
 #define DRAIN_NS (5 * COIL_SEC)
+#define PARKED_SIZE 65536
 
 const char *argp_program_version = "coil-echo " COIL_VERSION;
 
@@ -30,7 +31,7 @@ struct server {
 	const char *host;
 	const char *unix_path;
 	int port;
-	size_t size;
+	size_t size;	/* 0: by leases */
 	int receive;	/* enum coil_receive */
 	bool is_parking;
 	struct coil_options run;
@@ -42,7 +43,6 @@ struct server {
 /* One server in one process. */
 static struct server server = {
 	.host = "127.0.0.1",
-	.size = 65536,
 	.run = {.size = sizeof server.run, .name = "listener"},
 };
 
@@ -61,15 +61,40 @@ static int answer(struct coil_stream *stream, const char *buffer, size_t len)
 	return -ECANCELED;
 }
 
+static bool begin(struct coil_stream *stream)
+{
+	return server.receive == COIL_RECEIVE_AUTO ||
+	       coil_stream_set_receive(stream, server.receive) == 0;
+}
+
+/* What came is sent from where it is. */
 static int echo(void *arg)
 {
 	struct coil_stream *stream = arg;
-	char *buffer = malloc(server.size);
-	int n = buffer ? 1 : -ENOMEM;
+	struct coil_lease lease;
+	int n = begin(stream);
 
-	if (server.receive != COIL_RECEIVE_AUTO && n > 0 &&
-	    coil_stream_set_receive(stream, server.receive) < 0)
-		n = 0;
+	while (n > 0) {
+		n = coil_stream_read_lease(stream, &lease);
+		if (n <= 0)
+			break;
+		server.requests++;
+		server.bytes += (uint64_t)n;
+		n = answer(stream, lease.data, lease.bytes);
+		coil_lease_release(&lease);
+	}
+	coil_stream_close(stream);
+	/* A connection that breaks is its client's business. */
+	return 0;
+}
+
+/* With --size: by a buffer of each connection's own. */
+static int echo_read(void *arg)
+{
+	struct coil_stream *stream = arg;
+	char *buffer = malloc(server.size);
+	int n = buffer ? begin(stream) : 0;
+
 	while (n > 0) {
 		n = coil_stream_read(stream, buffer, server.size);
 		if (n <= 0)
@@ -80,7 +105,6 @@ static int echo(void *arg)
 	}
 	coil_stream_close(stream);
 	free(buffer);
-	/* A connection that breaks is its client's business. */
 	return 0;
 }
 
@@ -156,7 +180,7 @@ static int serve_tasks(struct coil_listener *listener)
 	coil_group_open(&group, COIL_GROUP_SUPERVISE);
 	while ((rc = coil_accept(listener, &stream)) >= 0) {
 		server.connections++;
-		if (coil_go(&group, echo, stream) < 0)
+		if (coil_go(&group, server.size ? echo_read : echo, stream) < 0)
 			coil_stream_close(stream);
 	}
 	coil_listener_close(listener);
@@ -230,7 +254,7 @@ static const struct argp_option options[] = {
 	{"host", 'h', "HOST", 0, "address to listen on (127.0.0.1)", 0},
 	{"port", 'p', "PORT", 0, "port; 0 takes a free one (0)", 0},
 	{"unix", KEY_UNIX, "PATH", 0, "listen on a unix socket instead", 0},
-	{"size", KEY_SIZE, "BYTES", 0, "largest single read (64k)", 0},
+	{"size", KEY_SIZE, "BYTES", 0, "read into a buffer of this size (no buffer: leases)", 0},
 	{"receive", KEY_RECEIVE, "auto|oneshot|multishot", 0, "how connections receive (auto)", 0},
 	{"serve", KEY_SERVE, NULL, 0,
 	 "no task and no buffer for a connection that waits (coil_serve)", 0},

@@ -2,8 +2,8 @@
 /*
  * Leases: what a stream has received, in the very buffer that the kernel has filled, without a
  * copy. The buffer is the caller's to read until it is released; it may outlive the stream, not the
- * loop. Whoever keeps leases keeps buffers from others, who wait then, or receive otherwise: so
- * they are for data that is passed on soon.
+ * loop. It is taken only once there is something to read, so that a thousand connections that wait
+ * need none; and what is released soon is used for the next one, while the caches have it still.
  */
 #ifndef COIL_LEASE_H
 #define COIL_LEASE_H
@@ -23,7 +23,7 @@ struct coil_lease {
 	const void *data;
 	size_t bytes;
 	struct coil_loop *loop;
-	void *copy;		/* not in a buffer of the loop's, but in memory of its own */
+	void *copy;		/* not in a buffer of a group, but in memory of its own */
 	uint16_t group;
 	uint16_t id;
 	uint32_t check_word;
@@ -32,16 +32,18 @@ struct coil_lease {
 /**
  * coil_stream_read_lease - read what is there, where it is
  * @stream:    open, and nobody reads it
- * @ret_lease: 1..65536 bytes; untouched unless the result is above 0. To be given to
+ * @ret_lease: 1..69632 bytes; untouched unless the result is above 0. To be given to
  *             coil_lease_release
  *
  * As coil_stream_read. On a socket nothing is copied, but for bytes that were read ahead by calls
- * that share the stream's buffer; on other streams, and on kernels without buffer rings, the lease
- * is memory of its own. Suspends; where all buffers are out, until one is released. Cancel: at
- * once; bytes that came first are the result. Allocates nothing but for copies. A lease that is not
- * released when the loop ends is told by a report.
+ * that share the stream's buffer. Small messages lie in buffers that the loop shares with the
+ * kernel; large ones, and what comes while those are all out, in memory of 68 KiB that the loop
+ * keeps for the next lease: who holds leases for long keeps nobody waiting. Suspends. Cancel: at
+ * once; bytes that came first are the result. Allocates while more leases are held than ever
+ * before, and where more than 32 large ones are. A lease that is not released when the loop ends is
+ * told by a report.
  * Return: bytes > 0; 0 at the end of the stream; -ENOMEM; as coil_stream_read.
- * Since 0.1. Kernel 5.19. See io_uring_setup_buf_ring(3).
+ * Since 0.1. Kernel 5.6. See io_uring_setup_buf_ring(3).
  */
 int coil_stream_read_lease(struct coil_stream *stream, struct coil_lease *ret_lease);
 

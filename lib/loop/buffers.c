@@ -15,7 +15,6 @@ static const struct {
 	uint16_t chunk;
 } classes[BUFFERS_CLASSES] = {
 	[BUFFERS_HOT] = {BUFFERS_HOT_BYTES, 64},
-	[BUFFERS_LARGE] = {65536, 8},
 };
 
 static uint32_t entries_of(const struct buffers *buffers)

@@ -2,7 +2,8 @@
 /*
  * Buffers that belong to a loop and are lent to the kernel: a receive takes one when it has data,
  * so that who only waits holds none. A group for each size, made when somebody asks for it first,
- * and grown by a chunk when it runs low, up to a bound.
+ * and grown by a chunk when it runs low, up to a bound. The kernel takes them in turn, so that they
+ * are for small messages: many large ones leave the caches before they are used again (leases.h).
  *
  * A buffer is with the kernel, or out: a CQE has named it, and whoever got that gives it back. The
  * order of CQEs is that of taking, so what is left is known when one says -ENOBUFS. Who has met
@@ -22,7 +23,6 @@
 
 enum buffers_class { /* as many as loop->buffers has */
 	BUFFERS_HOT,	/* small messages: few, that stay in the caches */
-	BUFFERS_LARGE,	/* for who wants much in one piece */
 	BUFFERS_CLASSES
 };
 

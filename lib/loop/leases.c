@@ -16,16 +16,24 @@ void lease_end(struct buffers *buffers, uint16_t id)
 	buffers_give(buffers, id);
 }
 
-struct lease_copy *lease_copy_new(struct coil_loop *loop, size_t room,
-				  const struct lease_taker *taker)
+static struct lease_copy *take_spare(struct coil_loop *loop)
 {
-	struct lease_copy *copy = loop->alloc->alloc(loop->alloc->context, sizeof *copy + room);
+	struct coil_list *link = list_pop_front(&loop->lease_spares);
 
+	loop->lease_spares_count -= link != NULL;
+	return link ? list_entry(link, struct lease_copy, link) : NULL;
+}
+
+struct lease_copy *lease_copy_new(struct coil_loop *loop, const struct lease_taker *taker)
+{
+	struct lease_copy *copy = take_spare(loop);
+
+	if (!copy)
+		copy = loop->alloc->alloc(loop->alloc->context, sizeof *copy);
 	if (!copy)
 		return NULL;
 	list_init(&copy->link);
 	copy->taker = *taker;
-	copy->room = room;
 	copy->bytes = 0;
 	list_push_back(&loop->lease_copies, &copy->link);
 	return copy;
@@ -34,7 +42,12 @@ struct lease_copy *lease_copy_new(struct coil_loop *loop, size_t room,
 void lease_copy_free(struct coil_loop *loop, struct lease_copy *copy)
 {
 	list_remove(&copy->link);
-	alloc_free(loop->alloc, copy, sizeof *copy + copy->room);
+	if (loop->lease_spares_count < LEASE_SPARES) {
+		loop->lease_spares_count++;
+		list_push_front(&loop->lease_spares, &copy->link);
+		return;
+	}
+	alloc_free(loop->alloc, copy, sizeof *copy);
 }
 
 static void tell(size_t bytes, const struct lease_taker *taker)
@@ -70,6 +83,10 @@ void leases_audit(const struct coil_loop *loop)
 
 void leases_close(struct coil_loop *loop)
 {
+	struct lease_copy *spare;
+
 	while (!list_is_empty(&loop->lease_copies))
 		lease_copy_free(loop, list_entry(loop->lease_copies.next, struct lease_copy, link));
+	while ((spare = take_spare(loop)) != NULL)
+		alloc_free(loop->alloc, spare, sizeof *spare);
 }

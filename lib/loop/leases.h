@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was lent to the program: buffers of the loop's groups, and copies where there is no such
- * buffer. Each is noted with who took it, so that at the loop's end what was not given back can be
- * named.
+ * What was lent to the program: buffers of the loop's groups, and memory of their own for large
+ * messages, for copies, and where there is no such buffer. The latter is kept when it comes back,
+ * and what came back last is lent first. Each is noted with who took it, so that at the loop's end
+ * what was not given back can be named.
  *
  * Must not know: streams, tasks; @task and @place are words for a report.
  */
@@ -11,27 +12,31 @@
 
 #include "loop/buffers.h"
 
+/* Of a lease, at the most: more than the round sizes that messages have, so that a read which
+ * fills it means that there is more. */
+#define LEASE_BYTES 69632u
+/* How many are kept for the next ones: of as many sockets one run of the kernel tells. */
+#define LEASE_SPARES 32u
+
 struct lease_taker {
 	uint64_t task;		/* its id */
 	const char *place;	/* where it was spawned, or NULL */
 };
 
-/* Memory of its own. */
+/* Memory that no group has. */
 struct lease_copy {
 	struct coil_list link;	/* in loop->lease_copies */
 	struct lease_taker taker;
-	size_t room;		/* of @data */
-	size_t bytes;		/* of it, lent */
-	char data[];
+	size_t bytes;		/* of @data, lent */
+	char data[LEASE_BYTES];
 };
 
 /* A buffer that is out is lent to @taker, and given back. */
 void lease_begin(struct buffers *buffers, uint16_t id, const struct lease_taker *taker);
 void lease_end(struct buffers *buffers, uint16_t id);
 
-/* NULL: no memory. */
-struct lease_copy *lease_copy_new(struct coil_loop *loop, size_t room,
-				  const struct lease_taker *taker);
+/* The one that was freed last, if there is one: it is in the caches still. NULL: no memory. */
+struct lease_copy *lease_copy_new(struct coil_loop *loop, const struct lease_taker *taker);
 void lease_copy_free(struct coil_loop *loop, struct lease_copy *copy);
 
 /* Names what is still lent. */

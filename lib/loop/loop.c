@@ -216,6 +216,7 @@ void loop_init(struct coil_loop *loop, struct driver *driver, const struct coil_
 	heap_init(&loop->timers, loop->alloc);
 	list_init(&loop->receivers);
 	list_init(&loop->lease_copies);
+	list_init(&loop->lease_spares);
 	inbox_init(&loop->inbox);
 	files_init(loop, options);
 	spin_init(&loop->spin, options);

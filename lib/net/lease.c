@@ -11,11 +11,10 @@
 #include <string.h>
 
 #define LEASE_CHECK_WORD 0x1ea5e0fbu
-#define COPY_BYTES 16384u
 
 _Static_assert(sizeof(struct coil_lease) == 40, "a lease is of a size");
 
-static struct lease_taker current_taker(void)
+struct lease_taker lease_taker_now(void)
 {
 	const struct coil_task *task = task_required("coil_stream_read_lease");
 
@@ -24,7 +23,7 @@ static struct lease_taker current_taker(void)
 
 void lease_of_buffer(struct coil_lease *lease, struct buffers *buffers, uint16_t id)
 {
-	const struct lease_taker taker = current_taker();
+	const struct lease_taker taker = lease_taker_now();
 
 	lease_begin(buffers, id, &taker);
 	*lease = (struct coil_lease){
@@ -35,7 +34,7 @@ void lease_of_buffer(struct coil_lease *lease, struct buffers *buffers, uint16_t
 	};
 }
 
-static int lease_of_copy(struct coil_lease *lease, struct coil_loop *loop, struct lease_copy *copy)
+int lease_of_copy(struct coil_lease *lease, struct coil_loop *loop, struct lease_copy *copy)
 {
 	*lease = (struct coil_lease){
 		.data = copy->data,
@@ -50,13 +49,13 @@ static int lease_of_copy(struct coil_lease *lease, struct coil_loop *loop, struc
 /* As a read, into memory of its own. */
 static int read_copy(struct coil_stream *stream, struct coil_lease *lease)
 {
-	const struct lease_taker taker = current_taker();
-	struct lease_copy *copy = lease_copy_new(stream->loop, COPY_BYTES, &taker);
+	const struct lease_taker taker = lease_taker_now();
+	struct lease_copy *copy = lease_copy_new(stream->loop, &taker);
 	int rc;
 
 	if (!copy)
 		return -ENOMEM;
-	rc = stream->ops->read(stream, copy->data, copy->room);
+	rc = stream->ops->read(stream, copy->data, sizeof copy->data);
 	if (rc <= 0) {
 		lease_copy_free(stream->loop, copy);
 		return rc;
@@ -68,10 +67,10 @@ static int read_copy(struct coil_stream *stream, struct coil_lease *lease)
 /* What was read ahead. */
 static int take_ahead(struct coil_stream *stream, struct coil_lease *lease)
 {
-	const struct lease_taker taker = current_taker();
+	const struct lease_taker taker = lease_taker_now();
 	struct stream_in *in = stream->in;
-	size_t bytes = in->count < COIL_STREAM_LIMIT ? in->count : COIL_STREAM_LIMIT;
-	struct lease_copy *copy = lease_copy_new(stream->loop, bytes, &taker);
+	size_t bytes = in->count < LEASE_BYTES ? in->count : LEASE_BYTES;
+	struct lease_copy *copy = lease_copy_new(stream->loop, &taker);
 
 	if (!copy)
 		return -ENOMEM;

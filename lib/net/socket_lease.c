@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Leases of what a socket receives: the first buffer that a multishot has brought, or one that a
- * receive chooses from the large ones. Where all of those are out it waits for one.
+ * Leases of what a socket receives: the first buffer that a multishot has brought, or one of the
+ * same group that a receive of its own chooses; after a large message, and where those are all out
+ * or the kernel has none, memory that is taken once the socket is readable.
  */
 #include "net/socket_stream.h"
 
@@ -14,45 +15,7 @@
 #include "task/await.h"
 
 #include <errno.h>
-
-/* In the frame of who waits for a buffer. */
-struct shortage {
-	struct buffers_waiter waiter;
-	struct buffers *buffers;
-	struct coil_future future;
-};
-
-static void told(struct coil_hook *hook)
-{
-	struct shortage *shortage = container_of(hook, struct shortage, waiter.hook);
-
-	shortage->waiter.is_told = false;
-	future_resolve(&shortage->future, 0);
-}
-
-static void shortage_cancel(struct coil_future *future)
-{
-	struct shortage *shortage = container_of(future, struct shortage, future);
-
-	buffers_unwait(shortage->buffers, &shortage->waiter);
-	future_resolve(future, -ECANCELED);
-}
-
-static const struct coil_future_ops shortage_ops = {.kind = "buffer", .cancel = shortage_cancel};
-
-static int wait_for_buffer(struct socket_stream *socket, struct buffers *buffers)
-{
-	struct shortage shortage = {.buffers = buffers};
-	int rc;
-
-	buffers_waiter_init(&shortage.waiter, told);
-	future_init(&shortage.future, &buffers->loop->ready, &shortage_ops);
-	buffers_wait(buffers, &shortage.waiter);
-	socket->waiting = &shortage.future;
-	rc = future_await(&shortage.future);
-	socket->waiting = NULL;
-	return rc;
-}
+#include <poll.h>
 
 /* Bytes; the buffer is in @ret_flags. */
 static int receive_into(struct socket_stream *socket, struct buffers *buffers, uint32_t *ret_flags)
@@ -73,20 +36,17 @@ static int receive_into(struct socket_stream *socket, struct buffers *buffers, u
 	return rc;
 }
 
-static int lease_once(struct socket_stream *socket, struct coil_lease *lease)
+/* -ENOBUFS: there is none left, or this kernel has none. */
+static int lease_small(struct socket_stream *socket, struct coil_lease *lease)
 {
 	struct buffers *buffers;
 	uint32_t flags;
 	uint16_t id;
-	int rc = buffers_open(socket->stream.loop, BUFFERS_LARGE, &buffers);
+	int rc;
 
-	if (rc < 0)
-		return -EOPNOTSUPP;
-	while ((rc = receive_into(socket, buffers, &flags)) == -ENOBUFS) {
-		rc = wait_for_buffer(socket, buffers);
-		if (rc < 0 || socket->stream.closer)
-			return rc < 0 ? rc : -EPIPE;
-	}
+	if (buffers_open(socket->stream.loop, BUFFERS_HOT, &buffers) < 0)
+		return -ENOBUFS;
+	rc = receive_into(socket, buffers, &flags);
 	if (!(flags & IORING_CQE_F_BUFFER))
 		return rc;
 	id = buffers_take(buffers, flags);
@@ -94,12 +54,68 @@ static int lease_once(struct socket_stream *socket, struct coil_lease *lease)
 		buffers_give(buffers, id);
 		return rc;
 	}
+	socket_note_size(socket, rc);
 	buffers->notes[id].bytes = (uint32_t)rc;
 	lease_of_buffer(lease, buffers, id);
 	lease->data = buffers_data(buffers, id);
 	lease->bytes = (size_t)rc;
 	watch_filled(buffers_data(buffers, id), (size_t)rc);
 	return rc;
+}
+
+static int wait_readable(struct socket_stream *socket)
+{
+	struct coil_op op;
+	int rc;
+
+	op_prep_poll(&op, socket->io_fd, POLLIN);
+	socket->reading = &op;
+	rc = op_await(&op);
+	socket->reading = NULL;
+	return rc;
+}
+
+/*
+ * One receive by a call once there is something: so its buffer is taken late and is the one that
+ * was given back last, which the caches still have; and what is read is sent before the next is.
+ */
+static int lease_large(struct socket_stream *socket, struct coil_lease *lease)
+{
+	struct coil_loop *loop = socket->stream.loop;
+	const struct lease_taker taker = lease_taker_now();
+	struct lease_copy *copy;
+	int rc = 0;
+
+	for (;;) {
+		if (socket->is_drained)
+			rc = wait_readable(socket);
+		if (rc < 0)
+			return rc;
+		if (socket->stream.closer)
+			return -EPIPE;
+		copy = lease_copy_new(loop, &taker);
+		if (!copy)
+			return -ENOMEM;
+		rc = loop->driver->ops->calls->recv(socket->fd, copy->data, sizeof copy->data,
+						    MSG_DONTWAIT);
+		socket->is_drained = rc > 0 ? (size_t)rc < sizeof copy->data : rc == -EAGAIN;
+		if (rc > 0)
+			break;
+		lease_copy_free(loop, copy);
+		if (rc != -EAGAIN)
+			return rc;
+		rc = 0;
+	}
+	socket_note_size(socket, rc);
+	copy->bytes = (size_t)rc;
+	return lease_of_copy(lease, loop, copy);
+}
+
+static int lease_once(struct socket_stream *socket, struct coil_lease *lease)
+{
+	int rc = socket->is_large ? -ENOBUFS : lease_small(socket, lease);
+
+	return rc == -ENOBUFS ? lease_large(socket, lease) : rc;
 }
 
 int socket_lease(struct coil_stream *stream, struct coil_lease *lease)

@@ -28,7 +28,8 @@
 
 static inline void note_size(struct socket_stream *socket, int bytes)
 {
-	if (unlikely(bytes > SMALL_BYTES || !socket->is_drained)) {
+	socket->is_large = bytes > SMALL_BYTES || !socket->is_drained;
+	if (unlikely(socket->is_large)) {
 		if (socket->streak > 0)
 			socket->streak = 0;
 	} else if (socket->streak < SOCKET_STREAK_ARMS) {
@@ -37,6 +38,11 @@ static inline void note_size(struct socket_stream *socket, int bytes)
 	socket->is_multishot = socket->receive == COIL_RECEIVE_MULTISHOT ||
 			       (socket->streak == SOCKET_STREAK_ARMS &&
 				socket->receive == COIL_RECEIVE_AUTO);
+}
+
+void socket_note_size(struct socket_stream *socket, int bytes)
+{
+	note_size(socket, bytes);
 }
 
 /*

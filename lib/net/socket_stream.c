@@ -20,8 +20,8 @@
 
 /* Of one vectored send: UIO_MAXIOV. */
 #define PIECES_MAX 1024u
-/* Above this a turn is small beside the copying, and much may have to wait for room. */
-#define AT_ONCE_MAX 16384u
+/* From here on a send is a call at once, even beside others. */
+#define AT_ONCE_BYTES 16384u
 /* What a direct descriptor costs is back after about 10. */
 #define SENDS_BEFORE_DIRECT 16u
 
@@ -57,9 +57,10 @@ static inline void count_send(struct socket_stream *socket)
 }
 
 /*
- * Where nothing else is to be told to the kernel a plain call does the same as an operation,
- * without the turn of the loop and the CQE, and the enter that submits it. Bytes; 0: not now, or
- * not in this way; or an error of the socket's, which it tells once.
+ * A plain call does the same as an operation, without the turn of the loop and the CQE, and the enter
+ * that submits it: where nothing else is to be told to the kernel, and for much data, since in a turn
+ * others fill the caches that have it (docs/decisions/0020, 0023). Bytes; 0: not now, or not in this
+ * way; or an error of the socket's, which it tells once.
  */
 static inline int send_at_once(struct socket_stream *socket, const void *buf, size_t len)
 {
@@ -67,7 +68,7 @@ static inline int send_at_once(struct socket_stream *socket, const void *buf, si
 	struct coil_loop *loop = socket->stream.loop;
 	int rc;
 
-	if (!loop_has_nothing_else(loop) || len > AT_ONCE_MAX || task->scope->effective ||
+	if ((len < AT_ONCE_BYTES && !loop_has_nothing_else(loop)) || task->scope->effective ||
 	    loop->observer)
 		return 0;
 	loop->at_once++;

@@ -20,6 +20,7 @@ struct socket_stream {
 	int io_fd;			/* what operations name: fd, or a direct one for it */
 	uint32_t sends_left;		/* until a direct one is tried; 0: it was */
 	bool is_drained;		/* the last read took all that was there */
+	bool is_large;			/* the last one was large, or did not */
 	bool is_multishot;		/* the next read looks there; socket_read.c */
 	uint8_t receive;		/* enum coil_receive */
 	int8_t streak;			/* small reads in a row that drained it */
@@ -40,6 +41,10 @@ static inline struct socket_stream *socket_stream_of(struct coil_stream *stream)
 int socket_read(struct coil_stream *stream, void *buf, size_t len);
 int socket_lease(struct coil_stream *stream, struct coil_lease *lease);
 size_t socket_received(const struct coil_stream *stream);
+
+/* A receive of its own has brought @bytes > 0, and whether it drained the socket is noted: what to
+ * do the next time. */
+void socket_note_size(struct socket_stream *socket, int bytes);
 
 /*
  * Where a multishot receives, or is to: waits until there is something in its queue, 1; or 0: the

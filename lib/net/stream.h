@@ -13,9 +13,11 @@
 #include "base/list.h"
 #include "coil/stream.h"
 #include "loop/loop.h"
+#include "loop/leases.h"
 
 struct buffers;
 struct coil_lease;
+struct lease_copy;
 
 struct stream_ops {
 	/* At least one byte, or 0 at the end. @len > 0. */
@@ -201,6 +203,12 @@ int stream_put(struct coil_stream *stream, const struct iovec *iov, size_t count
 
 /* All of a lease but data and bytes; the buffer is out, and its note says how much it has. */
 void lease_of_buffer(struct coil_lease *lease, struct buffers *buffers, uint16_t id);
+
+/* The same of memory that no group has, and all of it: its bytes. */
+int lease_of_copy(struct coil_lease *lease, struct coil_loop *loop, struct lease_copy *copy);
+
+/* The task that runs. */
+struct lease_taker lease_taker_now(void);
 
 /* Nobody is inside any more. */
 void stream_free_out(struct coil_stream *stream);

@@ -54,6 +54,11 @@ static int call_getsockopt(int fd, int level, int option, void *value, socklen_t
 	return call_result(getsockopt(fd, level, option, value, bytes));
 }
 
+static int call_recv(int fd, void *buf, size_t len, int flags)
+{
+	return call_result((int)recv(fd, buf, len, flags));
+}
+
 static int call_shutdown(int fd, int how)
 {
 	return call_result(shutdown(fd, how));
@@ -271,6 +276,7 @@ const struct driver_calls calls_kernel = {
 	.getpeername = call_getpeername,
 	.setsockopt = call_setsockopt,
 	.getsockopt = call_getsockopt,
+	.recv = call_recv,
 	.shutdown = call_shutdown,
 	.close = call_close,
 	.unlink = call_unlink,

@@ -72,6 +72,7 @@ struct driver_calls {
 	int (*getpeername)(int fd, struct sockaddr *address, socklen_t *bytes);
 	int (*setsockopt)(int fd, int level, int option, const void *value, socklen_t bytes);
 	int (*getsockopt)(int fd, int level, int option, void *value, socklen_t *bytes);
+	int (*recv)(int fd, void *buf, size_t len, int flags);	/* never without MSG_DONTWAIT */
 	int (*shutdown)(int fd, int how);
 	int (*close)(int fd);
 	int (*unlink)(const char *path);

@@ -62,6 +62,13 @@ static int call_getsockopt(int fd, int level, int option, void *value, socklen_t
 	return rc;
 }
 
+static int call_recv(int fd, void *buf, size_t len, int flags)
+{
+	const struct sim_transfer_call call = {fd, flags};
+
+	return settled(sim_net_recv(sim_current(), &call, buf, len));
+}
+
 static int call_shutdown(int fd, int how)
 {
 	return settled(sim_net_shutdown(sim_current(), fd, how));
@@ -179,6 +186,7 @@ const struct driver_calls sim_calls = {
 	.getpeername = call_getpeername,
 	.setsockopt = call_setsockopt,
 	.getsockopt = call_getsockopt,
+	.recv = call_recv,
 	.shutdown = call_shutdown,
 	.close = call_close,
 	.unlink = call_unlink,

@@ -266,8 +266,8 @@ static void ring_close(struct driver *driver, bool abandon)
 static int ring_send(int fd, const void *buf, size_t len, int flags)
 {
 	struct sim *sim = sim_current();
-	const struct iovec iov = {(void *)(uintptr_t)buf, len};
-	int rc = sim_net_send(sim, fd, &iov, flags);
+	const struct sim_transfer_call call = {fd, flags};
+	int rc = sim_net_send(sim, &call, buf, len);
 
 	sim_settle(sim);
 	return rc;

@@ -102,17 +102,38 @@ int sim_net_shutdown(struct sim *sim, int fd, int how)
 	return rc < 0 ? rc : sim_socket_shutdown(socket, how);
 }
 
-/* Never waits: with MSG_DONTWAIT, as it must be. */
-int sim_net_send(struct sim *sim, int fd, const struct iovec *iov, int flags)
+static struct sim_message message_of(const struct sim_transfer_call *call, const struct iovec *one)
 {
-	struct sim_message message = {
-		.io = {.iov = iov, .iov_count = 1, .bytes = iov->iov_len, .offset = -1},
-		.flags = flags,
+	return (struct sim_message){
+		.io = {.iov = one, .iov_count = 1, .bytes = one->iov_len, .offset = -1},
+		.flags = call->flags,
 	};
-	struct sim_socket *socket;
-	int rc = sim_socket_of(sim, fd, &socket);
+}
 
-	check(flags & MSG_DONTWAIT);
+/* Descriptors that come along are closed: there is no memory for them. */
+int sim_net_recv(struct sim *sim, const struct sim_transfer_call *call, void *buf, size_t len)
+{
+	const struct iovec one = {buf, len};
+	struct sim_message message = message_of(call, &one);
+	struct sim_socket *socket;
+	int rc = sim_socket_of(sim, call->fd, &socket);
+
+	check(call->flags & MSG_DONTWAIT);
+	if (rc == 0)
+		rc = (int)sim_socket_receive(socket, &message);
+	if (message.rights)
+		sim_rights_free(socket->net, message.rights);
+	return rc;
+}
+
+int sim_net_send(struct sim *sim, const struct sim_transfer_call *call, const void *buf, size_t len)
+{
+	const struct iovec one = {(void *)(uintptr_t)buf, len};
+	struct sim_message message = message_of(call, &one);
+	struct sim_socket *socket;
+	int rc = sim_socket_of(sim, call->fd, &socket);
+
+	check(call->flags & MSG_DONTWAIT);
 	return rc < 0 ? rc : (int)sim_socket_send(socket, &message);
 }
 

@@ -290,7 +290,15 @@ int sim_net_listen(struct sim *sim, int fd, int backlog);
 int sim_net_getsockname(struct sim *sim, int fd, struct sockaddr *address, socklen_t *bytes);
 int sim_net_getpeername(struct sim *sim, int fd, struct sockaddr *address, socklen_t *bytes);
 int sim_net_shutdown(struct sim *sim, int fd, int how);
-int sim_net_send(struct sim *sim, int fd, const struct iovec *iov, int flags);
+
+struct sim_transfer_call {
+	int fd;
+	int flags;		/* with MSG_DONTWAIT */
+};
+
+int sim_net_recv(struct sim *sim, const struct sim_transfer_call *call, void *buf, size_t len);
+int sim_net_send(struct sim *sim, const struct sim_transfer_call *call, const void *buf,
+		 size_t len);
 
 /* The kernel's own arguments, in a struct where there are five of them. */
 struct sim_option_call {

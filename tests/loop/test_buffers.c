@@ -225,10 +225,9 @@ TEST(buffers, are_registered_with_the_real_kernel_and_gone_at_the_end)
 	int rc;
 
 	rig_open_kernel();
-	rc = buffers_open(&rig_loop, BUFFERS_LARGE, &buffers);
+	rc = buffers_open(&rig_loop, BUFFERS_HOT, &buffers);
 	if (rc != -EOPNOTSUPP) {
 		EXPECT_EQ(rc, 0);
-		EXPECT_EQ(buffers_open(&rig_loop, BUFFERS_HOT, &buffers), 0);
 		EXPECT_GT(rig_loop.allocated_bytes, 64 * 4096);
 	}
 	rig_close();

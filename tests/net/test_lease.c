@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,29 +93,88 @@ SCENARIO(a_lease_outlives_its_stream)
 /* -- No buffer left ------------------------------------------------------------------------------
  */
 
-#define HELD_MAX 200
+#define HELD_MAX 100
 
-static struct coil_lease held[HELD_MAX];
-static unsigned held_count;
-
-/* Until the group has nothing more to give. */
-static void hold_all(struct rig_pair *pair)
+/* More than the group has: the others are in memory of their own, and nobody waits. */
+SCENARIO(who_finds_no_buffer_reads_into_memory_of_its_own)
 {
-	struct buffers *buffers;
+	static struct coil_lease held[HELD_MAX];
+	unsigned in_memory = 0;
+	struct rig_pair pair;
 
-	held_count = 0;
-	EXPECT_EQ(buffers_open(loop_current, BUFFERS_LARGE, &buffers), 0);
-	while (held_count < HELD_MAX && (buffers_left(buffers) > 0 || buffers_grow(buffers))) {
-		EXPECT_EQ(coil_stream_write(pair->a, "h", 1), 1);
-		EXPECT_EQ(coil_stream_read_lease(pair->b, &held[held_count++]), 1);
+	(void)arg;
+	if (!rig_tcp_pair(&pair))
+		return 0;
+	choose(pair.b, COIL_RECEIVE_ONESHOT);
+	for (unsigned i = 0; i < HELD_MAX; i++) {
+		unsigned char byte = (unsigned char)i;
+
+		EXPECT_EQ(coil_stream_write(pair.a, &byte, 1), 1);
+		EXPECT_EQ(coil_stream_read_lease(pair.b, &held[i]), 1);
+		in_memory += held[i].copy != NULL;
 	}
-	EXPECT_EQ(held_count, buffers->made);
+	EXPECT_GE(in_memory, HELD_MAX - 64);
+	for (unsigned i = 0; i < HELD_MAX; i++) {
+		EXPECT_EQ(*(const unsigned char *)held[i].data, i);
+		coil_lease_release(&held[i]);
+	}
+	EXPECT_LE(loop_current->lease_spares_count, LEASE_SPARES);
+	EXPECT_GE(loop_current->lease_spares_count, LEASE_SPARES < in_memory ? LEASE_SPARES : 1);
+	rig_close(&pair);
+	return 0;
 }
 
-static void release_held(void)
+/* -- Large ones ----------------------------------------------------------------------------------
+ */
+
+#define LARGE 65536u
+#define LARGE_COUNT 40u
+
+static unsigned char large[LARGE];
+
+static int send_large(void *stream)
 {
-	while (held_count > 0)
-		coil_lease_release(&held[--held_count]);
+	for (size_t i = 0; i < LARGE; i++)
+		large[i] = (unsigned char)(i * 7 + i / 251);
+	for (unsigned i = 0; i < LARGE_COUNT; i++)
+		EXPECT_EQ(coil_stream_write(stream, large, LARGE), (int)LARGE);
+	return coil_stream_shutdown(stream);
+}
+
+static void read_large(struct rig_pair *pair)
+{
+	struct coil_task *sender = coil_spawn(send_large, pair->a);
+	size_t at = 0, wrong = 0;
+	struct coil_lease lease;
+
+	while (coil_stream_read_lease(pair->b, &lease) > 0) {
+		const unsigned char *data = lease.data;
+
+		for (size_t i = 0; i < lease.bytes; i++, at++)
+			wrong += data[i] != large[at % LARGE];
+		coil_lease_release(&lease);
+	}
+	EXPECT_EQ(wrong, 0);
+	EXPECT_EQ(at, (size_t)LARGE_COUNT * LARGE);
+	EXPECT_EQ(coil_join(sender), 0);
+	/* One after the other, of which none is kept: in the same memory always. */
+	EXPECT_EQ(loop_current->lease_spares_count, 1);
+}
+
+SCENARIO(large_messages_are_lent_whole)
+{
+	struct rig_pair pair;
+
+	(void)arg;
+	if (rig_tcp_pair(&pair)) {
+		read_large(&pair);
+		rig_close(&pair);
+	}
+	if (rig_unix_pair(&pair)) {
+		read_large(&pair);
+		rig_close(&pair);
+	}
+	return 0;
 }
 
 static int lease_one(void *arg)
@@ -127,52 +187,142 @@ static int lease_one(void *arg)
 	return rc;
 }
 
-static int without_buffers(void *arg)
+/* After a large one: until the socket is readable, by a poll. */
+static void after_large(struct rig_pair *pair)
 {
-	struct rig_pair pair;
+	int left = (int)LARGE, rc = 1;
+
+	EXPECT_EQ(coil_stream_write(pair->a, large, LARGE), (int)LARGE);
+	while (left > 0 && rc > 0) {
+		rc = lease_one(pair->b);
+		left -= rc;
+	}
+	EXPECT_EQ(left, 0);
+	/* Nothing is there: this one polls, whatever the last one has seen. */
+	EXPECT_EQ(coil_timeout(2 * COIL_MSEC, lease_one, pair->b), -ETIME);
+	EXPECT(socket_stream_of(pair->b)->is_large);
+}
+
+static int lease_cancelled(void *arg)
+{
+	struct coil_scope scope;
+	int rc;
+
+	coil_scope_open(&scope);
+	coil_scope_cancel(&scope, -ECANCELED, NULL);
+	rc = lease_one(arg);
+	coil_scope_close(&scope);
+	return rc;
+}
+
+IN_PAIR(a_wait_for_a_large_lease_ends_as_any_read)
+{
 	struct coil_task *waiter;
+
+	after_large(pair);
+	waiter = coil_spawn(lease_one, pair->b);
+	coil_sleep(2 * COIL_MSEC);
+	EXPECT_EQ(coil_stream_write(pair->a, "late", 4), 4);
+	EXPECT_EQ(coil_join(waiter), 4);
+	after_large(pair);
+	/* Before it begins, though something is there; which is not lost. */
+	EXPECT_EQ(coil_stream_write(pair->a, "kept", 4), 4);
+	EXPECT_EQ(lease_cancelled(pair->b), -ECANCELED);
+	EXPECT_EQ(lease_one(pair->b), 4);
+	after_large(pair);
+	waiter = coil_spawn(lease_one, pair->b);
+	coil_sleep(2 * COIL_MSEC);
+	coil_stream_close(pair->b);
+	pair->b = NULL;
+	EXPECT_EQ(coil_join(waiter), -EPIPE);
+}
+
+IN_PAIR(a_large_lease_meets_the_end_once_and_again)
+{
+	after_large(pair);
+	EXPECT_EQ(coil_stream_shutdown(pair->a), 0);
+	EXPECT_EQ(lease_one(pair->b), 0);
+	EXPECT_EQ(lease_one(pair->b), 0);
+}
+
+static int reset_after_large(void *arg)
+{
+	const struct linger at_once = {.l_onoff = 1};
+	struct coil_task *waiter;
+	struct rig_pair pair;
 
 	(void)arg;
 	if (!rig_tcp_pair(&pair))
 		return 0;
-	choose(pair.b, COIL_RECEIVE_ONESHOT);
-	if (!(loop_current->driver->features & DRIVER_BUFFER_RINGS)) {
-		rig_close(&pair);
-		return 0;
-	}
-	hold_all(&pair);
-	EXPECT_EQ(coil_stream_write(pair.a, "late", 4), 4);
-	EXPECT_EQ(coil_timeout(5 * COIL_MSEC, lease_one, pair.b), -ETIME);
+	after_large(&pair);
 	waiter = coil_spawn(lease_one, pair.b);
-	coil_sleep(5 * COIL_MSEC);
-	EXPECT(!coil_future_done(coil_task_future(waiter)));
-	coil_lease_release(&held[--held_count]);
-	EXPECT_EQ(coil_join(waiter), 4);
-	EXPECT_EQ(coil_stream_write(pair.a, "h", 1), 1);
-	EXPECT_EQ(coil_stream_read_lease(pair.b, &held[held_count++]), 1);
-	EXPECT_EQ(coil_stream_write(pair.a, "gone", 4), 4);
-	waiter = coil_spawn(lease_one, pair.b);
-	coil_sleep(5 * COIL_MSEC);
-	coil_stream_close(pair.b);
-	EXPECT_EQ(coil_join(waiter), -EPIPE);
+	coil_sleep(2 * COIL_MSEC);
+	EXPECT_EQ(coil_setsockopt(coil_stream_fd(pair.a), SOL_SOCKET, SO_LINGER, &at_once,
+				  sizeof at_once), 0);
 	coil_stream_close(pair.a);
-	release_held();
+	EXPECT_EQ(coil_join(waiter), -ECONNRESET);
+	coil_stream_close(pair.b);
 	return 0;
 }
 
-TEST(lease, who_finds_no_buffer_waits_for_one)
+TEST(lease, that_waits_is_told_of_a_reset)
 {
-	RUN(without_buffers);
+	RUN(reset_after_large);
 }
 
-TEST(lease_odd, who_finds_no_buffer_waits_for_one)
-{
-	struct coil_sim_options options = {.size = sizeof options, .profile = COIL_SIM_ODD};
+static bool is_out_of_memory;
 
-	if (getenv("COIL_DEBUG"))
-		SKIP("debug mode");
-	for (options.seed = 1; options.seed <= 20; options.seed++)
-		ASSERT_EQ(coil_sim_run(&options, without_buffers, NULL), 0);
+static void *alloc_or_not(void *context, size_t bytes)
+{
+	(void)context;
+	return is_out_of_memory && bytes >= LEASE_BYTES ? NULL : malloc(bytes);
+}
+
+static void *resize_any(void *context, void *memory, size_t old_bytes, size_t new_bytes)
+{
+	(void)context;
+	(void)old_bytes;
+	return realloc(memory, new_bytes);
+}
+
+static void free_any(void *context, void *memory, size_t bytes)
+{
+	(void)context;
+	(void)bytes;
+	free(memory);
+}
+
+static int lease_without_memory(void *arg)
+{
+	static struct coil_lease only;
+	struct rig_pair pair;
+
+	(void)arg;
+	if (!rig_unix_pair(&pair))
+		return 0;
+	socket_stream_of(pair.b)->is_large = true;
+	EXPECT_EQ(coil_stream_write(pair.a, "here", 4), 4);
+	is_out_of_memory = true;
+	EXPECT_EQ(lease_one(pair.b), -ENOMEM);
+	is_out_of_memory = false;
+	EXPECT_EQ(coil_stream_read_lease(pair.b, &only), 4);
+	EXPECT_MEM_EQ(only.data, "here", 4);
+	coil_lease_release(&only);
+	rig_close(&pair);
+	return 0;
+}
+
+TEST(lease, without_memory_takes_nothing)
+{
+	static const struct coil_alloc alloc = {
+		.size = sizeof alloc,
+		.alloc = alloc_or_not,
+		.resize = resize_any,
+		.free = free_any,
+	};
+	struct coil_options options = {.size = sizeof options, .alloc = &alloc};
+
+	ASSERT_EQ(coil_run_with(&options, lease_without_memory, NULL), 0);
 }
 
 /* -- Left, and given back twice ------------------------------------------------------------------

@@ -2,6 +2,9 @@
 /* Vectored and buffered writing; semantics.md B14. */
 #include "net/rig.h"
 
+#include "loop/loop.h"
+#include "ring/driver.h"
+
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -290,4 +293,70 @@ TEST(stream, puts_and_writes_keep_their_order)
 	for (size_t i = 0; i < 10000; i++)
 		much[i] = (char)(i * 7 + i / 256);
 	rig_run_odd(200, in_order);
+}
+
+/* -- At once ----------------------------------------------------------------------------------- */
+
+static int writes_in_cancelled(void *stream)
+{
+	struct coil_scope scope;
+	int rc;
+
+	coil_scope_open(&scope);
+	coil_scope_cancel(&scope, -ECANCELED, NULL);
+	rc = coil_stream_write(stream, much, 65536);
+	coil_scope_close(&scope);
+	return rc;
+}
+
+/* There is room for it, so that it could go out without a wait. */
+IN_PAIR(a_large_write_in_a_cancelled_scope_sends_nothing)
+{
+	char buf[16];
+
+	EXPECT_EQ(writes_in_cancelled(pair->a), -ECANCELED);
+	EXPECT_EQ(coil_stream_write(pair->a, "first", 5), 5);
+	EXPECT_EQ(coil_stream_read(pair->b, buf, sizeof buf), 5);
+}
+
+IN_PAIR(a_large_write_to_nobody_is_an_error)
+{
+	coil_stream_close(pair->b);
+	pair->b = NULL;
+	EXPECT_EQ(coil_stream_write(pair->a, much, 65536), -EPIPE);
+}
+
+static int counts_turns(void *arg)
+{
+	unsigned *turns = arg;
+
+	for (;;) {
+		int rc = coil_yield();
+
+		if (rc < 0)
+			return rc;
+		++*turns;
+	}
+}
+
+/* Writes that never wait let others run: the reader takes all by calls of its own. */
+IN_PAIR(large_writes_that_never_wait_are_fair)
+{
+	unsigned turns = 0;
+	struct coil_task *counter = coil_spawn(counts_turns, &turns);
+	int fd = coil_stream_fd(pair->b);
+
+	for (unsigned i = 0; i < 1000; i++) {
+		EXPECT_EQ(coil_stream_write(pair->a, much, 20000), 20000);
+		for (int left = 20000; left > 0;) {
+			int rc = loop_current->driver->ops->calls->recv(fd, much, (size_t)left,
+									MSG_DONTWAIT);
+
+			EXPECT_GT(rc, 0);
+			left -= rc > 0 ? rc : left;
+		}
+	}
+	EXPECT_GE(turns, 3);
+	coil_cancel(counter);
+	EXPECT_EQ(coil_join(counter), -ECANCELED);
 }
