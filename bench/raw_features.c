@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -29,7 +30,8 @@
 #define MESSAGE 64u
 #define BLOCK 4096u
 #define BLOCKS 256u
-#define SEND_BYTES 65536u
+#define SEND_MAX 1048576u
+#define MEMORY_BYTES ((size_t)2 * SEND_MAX)	/* BUFFERS blocks, or a send and what is received */
 #define BUFFERS 64u
 #define GROUP 0
 
@@ -337,39 +339,77 @@ static int open_polls(struct raw_work *work)
 
 /* -- Zero-copy --------------------------------------------------------------------------------- */
 
-/* Takes completions until as many sends, or notices that the buffer is free, have come. */
+static size_t send_bytes(const struct raw_work *work)
+{
+	static const size_t sizes[] = { 4096, 16384, 65536, 262144, SEND_MAX };
+
+	return sizes[work->feature - RAW_SEND_ZC_4K];
+}
+
+/* Counts sends, and notices that the buffer is free. */
 static void take_sends(struct raw_work *work, unsigned int *sent, unsigned int *noticed)
 {
 	struct io_uring_cqe *cqe;
 	unsigned int head, seen = 0;
 
-	must(raw_ring_enter(&work->ring, 1) >= 0, "io_uring_enter failed");
 	io_uring_for_each_cqe(&work->ring.uring, head, cqe) {
 		bool is_notice = cqe->flags & IORING_CQE_F_NOTIF;
 
-		must(is_notice || cqe->res == SEND_BYTES, "short send");
+		must(is_notice || cqe->res == (int)send_bytes(work), "short send");
 		*(is_notice ? noticed : sent) += 1;
 		seen++;
 	}
 	io_uring_cq_advance(&work->ring.uring, seen);
 }
 
+/* Of a socket that we read ourselves; 0: somebody else does. */
+static size_t receive_some(struct raw_work *work, size_t left)
+{
+	ssize_t n = recv(work->fds[0], work->memory + SEND_MAX, left, MSG_DONTWAIT);
+
+	must(n > 0 || errno == EAGAIN, "recv failed");
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* Until all was received, and the network is done with the buffer, too. */
 static void run_sends(struct raw_work *work)
 {
-	struct io_uring_sqe *sqe = sqe_get(work);
+	size_t bytes = send_bytes(work), left = work->fds[0] >= 0 ? bytes : 0;
 	unsigned int sent = 0, noticed = work->with ? 0 : 1;
+	struct io_uring_sqe *sqe = sqe_get(work);
 
 	if (work->with)
-		io_uring_prep_send_zc(sqe, work->fds[1], work->memory, SEND_BYTES, MSG_WAITALL, 0);
+		io_uring_prep_send_zc(sqe, work->fds[1], work->memory, bytes, MSG_WAITALL, 0);
 	else
-		io_uring_prep_send(sqe, work->fds[1], work->memory, SEND_BYTES, MSG_WAITALL);
-	while (!sent)
+		io_uring_prep_send(sqe, work->fds[1], work->memory, bytes, MSG_WAITALL);
+	while (!sent || left || !noticed) {
+		must(raw_ring_enter(&work->ring, left ? 0 : 1) >= 0, "io_uring_enter failed");
 		take_sends(work, &sent, &noticed);
-	must(recv(work->fds[0], work->memory + SEND_BYTES, SEND_BYTES, MSG_WAITALL) == SEND_BYTES,
-	     "short recv");
-	/* Then the network is done with the buffer, too. */
-	while (!noticed)
-		take_sends(work, &sent, &noticed);
+		if (left)
+			left -= receive_some(work, left);
+	}
+}
+
+/* HOST:PORT */
+static int open_sink(struct raw_work *work, const char *sink)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	const char *colon = strrchr(sink, ':');
+	struct addrinfo *found;
+	char host[256];
+	int rc = 0;
+
+	if (!colon || (size_t)(colon - sink) >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, sink, (size_t)(colon - sink));
+	host[colon - sink] = '\0';
+	if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
+		return -EADDRNOTAVAIL;
+	work->fds[1] = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connect(work->fds[1], found->ai_addr, found->ai_addrlen) < 0)
+		rc = -errno;
+	freeaddrinfo(found);
+	return rc;
 }
 
 static int open_tcp(struct raw_work *work)
@@ -378,7 +418,7 @@ static int open_tcp(struct raw_work *work)
 				       .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t bytes = sizeof(address);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int room = 4 * SEND_BYTES, rc = 0;
+	int room = 262144, rc = 0;
 
 	work->fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
@@ -392,6 +432,13 @@ static int open_tcp(struct raw_work *work)
 		work->fds[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	close(listener);
 	return rc == 0 && work->fds[0] < 0 ? -errno : rc;
+}
+
+static int open_sends(struct raw_work *work)
+{
+	const char *sink = getenv("COIL_BENCH_SINK");
+
+	return sink ? open_sink(work, sink) : open_tcp(work);
 }
 
 /* -- Words for another ring -------------------------------------------------------------------- */
@@ -442,7 +489,11 @@ static const struct {
 	[RAW_MULTISHOT_RECV] = { BATCH, run_armed_recvs, open_messages },
 	[RAW_MULTISHOT_ACCEPT] = { ACCEPTS, run_accepts, open_listener },
 	[RAW_MULTISHOT_POLL] = { BATCH, run_polls, open_polls },
-	[RAW_SEND_ZC] = { 1, run_sends, open_tcp },
+	[RAW_SEND_ZC_4K] = { 1, run_sends, open_sends },
+	[RAW_SEND_ZC_16K] = { 1, run_sends, open_sends },
+	[RAW_SEND_ZC] = { 1, run_sends, open_sends },
+	[RAW_SEND_ZC_256K] = { 1, run_sends, open_sends },
+	[RAW_SEND_ZC_1M] = { 1, run_sends, open_sends },
 	[RAW_MSG_RING] = { 1, run_words, open_words },
 };
 
@@ -500,7 +551,7 @@ int raw_work_open(enum raw_feature feature, bool with, struct raw_work **ret_wor
 	work->run = works[feature].run;
 	for (unsigned int i = 0; i < 2 * BATCH; i++)
 		work->fds[i] = -1;
-	work->memory = mmap(NULL, (size_t)BUFFERS * BLOCK, PROT_READ | PROT_WRITE,
+	work->memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	rc = work->memory == MAP_FAILED ? -ENOMEM : open_ring(work);
 	if (rc == 0 && works[feature].open)
@@ -527,7 +578,7 @@ void raw_work_close(struct raw_work *work)
 		if (work->fds[i] >= 0)
 			close(work->fds[i]);
 	if (work->memory != MAP_FAILED)
-		munmap(work->memory, (size_t)BUFFERS * BLOCK);
+		munmap(work->memory, MEMORY_BYTES);
 	free(work);
 }
 

@@ -23,7 +23,11 @@ enum raw_feature {
 	RAW_MULTISHOT_RECV,	/* one recv for all messages; without: one each, provided buffers */
 	RAW_MULTISHOT_ACCEPT,
 	RAW_MULTISHOT_POLL,
-	RAW_SEND_ZC,		/* 64 KiB over loopback TCP; without: send */
+	RAW_SEND_ZC_4K,		/* over loopback TCP, or to $COIL_BENCH_SINK; without: send */
+	RAW_SEND_ZC_16K,
+	RAW_SEND_ZC,		/* 64 KiB */
+	RAW_SEND_ZC_256K,
+	RAW_SEND_ZC_1M,
 	RAW_MSG_RING,		/* a word for another ring; without: an eventfd */
 	RAW_FEATURES,
 };
@@ -32,6 +36,9 @@ struct raw_work;
 
 /**
  * raw_work_open - prepare the work with, or without, a feature
+ *
+ * RAW_SEND_ZC_*: COIL_BENCH_SINK=HOST:PORT names a peer that reads and drops, as through a network
+ * card; it is measured instead of loopback.
  *
  * Return: 0; -EOPNOTSUPP, -EINVAL, -ENOSYS, ... where the kernel lacks it.
  */

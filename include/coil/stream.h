@@ -370,6 +370,26 @@ enum coil_receive {
 int coil_stream_set_receive(struct coil_stream *stream, int receive);
 
 /**
+ * coil_stream_set_zero_copy - send large writes from where they are
+ * @stream: open, on a socket of a network
+ * @from:   bytes from which on a write is not copied; 0, the default: none ever is
+ *
+ * The network card takes the bytes out of the writer's memory. So a write then returns only when
+ * the peer has acknowledged them, and not even a cancel, or a close by another task, ends it before
+ * the network has let go of the memory: the count that it returns is what was sent by then.
+ * coil_connect_options.user_timeout_ns bounds that where a peer does not answer. Where the kernel
+ * has no memory left to pin (RLIMIT_MEMLOCK), or cannot after all, the write is copied.
+ *
+ * It pays from a size on that depends on card and processor: `coil-bench run ring_send_zc` shows
+ * the ratio for several sizes, with COIL_BENCH_SINK=HOST:PORT through the card to a peer that reads
+ * and drops. Over loopback it never does: the kernel copies all the same. Does not suspend.
+ * Return: 0; -EOPNOTSUPP for other streams, AF_UNIX included, and on older kernels: all writes are
+ * copied; -EPIPE if another task closes the stream.
+ * Since 0.1. Kernel 6.1. See io_uring_prep_send_zc(3).
+ */
+int coil_stream_set_zero_copy(struct coil_stream *stream, size_t from);
+
+/**
  * coil_stream_from_fd - make a stream of a connected socket
  * @ret_stream: the stream; untouched on failure
  * @fd:         a connected stream socket; the stream's from now on; on failure the caller's

@@ -74,11 +74,7 @@ static inline int read_once(struct coil_stream *stream, void *buf, size_t len)
 /* -- One for many --------------------------------------------------------------------------------
  */
 
-/*
- * A multishot may take what was sent along with bytes (descriptors on unix sockets) and drops it:
- * there it is the user's decision alone.
- */
-static bool is_inet(const struct socket_stream *socket)
+bool socket_is_inet(const struct socket_stream *socket)
 {
 	int domain = AF_UNIX;
 	socklen_t bytes = sizeof domain;
@@ -88,13 +84,17 @@ static bool is_inet(const struct socket_stream *socket)
 	return domain == AF_INET || domain == AF_INET6;
 }
 
+/*
+ * A multishot may take what was sent along with bytes (descriptors on unix sockets) and drops it:
+ * there it is the user's decision alone.
+ */
 static rarely bool make_receiver(struct socket_stream *socket)
 {
 	struct coil_loop *loop = socket->stream.loop;
 
 	if (!(loop->driver->features & DRIVER_RECV_MULTISHOT))
 		return false;
-	if (socket->receive == COIL_RECEIVE_AUTO && !is_inet(socket))
+	if (socket->receive == COIL_RECEIVE_AUTO && !socket_is_inet(socket))
 		return false;
 	socket->receiver = receiver_new(loop);
 	return socket->receiver != NULL;

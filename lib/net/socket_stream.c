@@ -37,6 +37,11 @@ static const struct socket_stream *socket_of_const(const struct coil_stream *str
 
 _Static_assert(offsetof(struct socket_stream, stream) == 0, "the stream is the first member");
 
+static int socket_fd(const struct coil_stream *stream)
+{
+	return socket_of_const(stream)->fd;
+}
+
 /*
  * A connection that lasts gets a place in the ring's table beside its descriptor, which stays for
  * all calls that operations are not: the kernel then needs no look-up for each operation. The place
@@ -78,6 +83,50 @@ static inline int send_at_once(struct socket_stream *socket, const void *buf, si
 	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
 }
 
+/* -- Without a copy ------------------------------------------------------------------------------
+ */
+
+static inline bool is_zero_copy(const struct socket_stream *socket, size_t len)
+{
+	return unlikely(socket->zero_copy_from) && len >= socket->zero_copy_from;
+}
+
+/*
+ * A send without a copy that was refused for what it is: a copy takes its place. The kernel cannot
+ * on this socket, and never will; or has no more memory to pin now.
+ */
+static bool is_refused(struct socket_stream *socket, const struct coil_op *op, int rc)
+{
+	if (op->flags & OP_CANCEL_ASKED)
+		return false;
+	if (rc == -EOPNOTSUPP)
+		socket->zero_copy_from = 0;
+	return rc == -EOPNOTSUPP || rc == -ENOMEM || rc == -ENOBUFS;
+}
+
+/* Unix sockets copy always; so do others of no network. */
+int coil_stream_set_zero_copy(struct coil_stream *stream, size_t from)
+{
+	struct coil_loop *loop = stream->loop;
+	const uint64_t needed = UINT64_C(1) << IORING_OP_SEND_ZC |
+				UINT64_C(1) << IORING_OP_SENDMSG_ZC;
+	struct socket_stream *socket;
+
+	stream_check_use(stream);
+	if (stream->closer)
+		return -EPIPE;
+	if (stream->ops->fd != socket_fd)
+		return -EOPNOTSUPP;
+	socket = socket_of(stream);
+	if (from && ((loop->driver->opcodes & needed) != needed || !socket_is_inet(socket)))
+		return -EOPNOTSUPP;
+	socket->zero_copy_from = from < UINT32_MAX ? (uint32_t)from : UINT32_MAX;
+	return 0;
+}
+
+/* -- Writing -------------------------------------------------------------------------------------
+ */
+
 /*
  * The kernel goes on until all is sent, or an error or a cancel stops it in between; then what was
  * sent is the count. The error is met by sending the rest, and it is the result; after a cancel the
@@ -86,21 +135,30 @@ static inline int send_at_once(struct socket_stream *socket, const void *buf, si
 static int socket_write(struct coil_stream *stream, const void *buf, size_t len)
 {
 	struct socket_stream *socket = socket_of(stream);
+	bool is_copied = !is_zero_copy(socket, len);
+	size_t sent = 0;
 	struct coil_op op;
-	size_t sent;
 	int rc;
 
 	count_send(socket);
-	rc = send_at_once(socket, buf, len);
-	sent = (size_t)rc;
-	if (likely(rc < 0 || sent == len))
-		return rc;
+	if (likely(is_copied)) {
+		rc = send_at_once(socket, buf, len);
+		if (likely(rc < 0 || (size_t)rc == len))
+			return rc;
+		sent = (size_t)rc;
+	}
 	for (;;) {
 		op_prep_send(&op, socket->io_fd, (const char *)buf + sent, len - sent,
 			     MSG_WAITALL | MSG_NOSIGNAL);
+		if (unlikely(!is_copied))
+			op_sqe(&op)->opcode = IORING_OP_SEND_ZC;
 		socket->writing = &op;
 		rc = op_await(&op);
 		socket->writing = NULL;
+		if (unlikely(!is_copied && is_refused(socket, &op, rc))) {
+			is_copied = true;
+			continue;
+		}
 		if (rc > 0)
 			sent += (size_t)rc;
 		if (likely(sent == len))
@@ -112,23 +170,33 @@ static int socket_write(struct coil_stream *stream, const void *buf, size_t len)
 	}
 }
 
+/* What one send is to send, and how. */
+struct vector {
+	const struct iovec *iov;
+	size_t count;
+	bool is_copied;
+};
+
 /* One send; a cancel that cuts it short is told, for the next wait must not meet it. */
-static int send_pieces(struct coil_stream *stream, const struct iovec *iov, size_t count,
-		       bool *ret_stopped)
+static int send_pieces(struct coil_stream *stream, struct vector *vector, bool *ret_stopped)
 {
 	struct socket_stream *socket = socket_of(stream);
 	struct msghdr message = {
-		.msg_iov = (struct iovec *)(uintptr_t)iov,
-		.msg_iovlen = count < PIECES_MAX ? count : PIECES_MAX,
+		.msg_iov = (struct iovec *)(uintptr_t)vector->iov,
+		.msg_iovlen = vector->count < PIECES_MAX ? vector->count : PIECES_MAX,
 	};
 	struct coil_op op;
 	int rc;
 
-	count_send(socket);
-	op_prep_sendmsg(&op, socket->io_fd, &message, MSG_WAITALL | MSG_NOSIGNAL);
-	socket->writing = &op;
-	rc = op_await(&op);
-	socket->writing = NULL;
+	do {
+		count_send(socket);
+		op_prep_sendmsg(&op, socket->io_fd, &message, MSG_WAITALL | MSG_NOSIGNAL);
+		if (unlikely(!vector->is_copied))
+			op_sqe(&op)->opcode = IORING_OP_SENDMSG_ZC;
+		socket->writing = &op;
+		rc = op_await(&op);
+		socket->writing = NULL;
+	} while (unlikely(!vector->is_copied) && (vector->is_copied = is_refused(socket, &op, rc)));
 	*ret_stopped = op.flags & OP_CANCEL_ASKED;
 	return rc != 0 ? rc : -EPIPE;
 }
@@ -145,6 +213,7 @@ static int send_rest(struct coil_stream *stream, const char *data, size_t len, b
 static int socket_writev(struct coil_stream *stream, const struct iovec *iov, size_t count,
 			 size_t total)
 {
+	bool is_copied = !is_zero_copy(socket_of(stream), total);
 	size_t sent = 0, end = 0, done = 0;
 	bool stopped = false;
 	int rc = 0;
@@ -152,11 +221,14 @@ static int socket_writev(struct coil_stream *stream, const struct iovec *iov, si
 	while (sent < total && !stopped && !stream->closer) {
 		for (; end + iov[done].iov_len <= sent; done++)
 			end += iov[done].iov_len;
-		if (sent > end)
+		if (sent > end) {
 			rc = send_rest(stream, (char *)iov[done].iov_base + (sent - end),
 				       iov[done].iov_len - (sent - end), &stopped);
-		else
-			rc = send_pieces(stream, iov + done, count - done, &stopped);
+		} else {
+			struct vector vector = {iov + done, count - done, is_copied};
+
+			rc = send_pieces(stream, &vector, &stopped);
+		}
 		if (rc < 0 && !stopped)
 			return rc;
 		if (rc > 0)
@@ -208,11 +280,6 @@ static void socket_close(struct coil_stream *stream)
 
 	socket_stream_end(socket);
 	socket_stream_free(socket);
-}
-
-static int socket_fd(const struct coil_stream *stream)
-{
-	return socket_of_const(stream)->fd;
 }
 
 const struct stream_ops socket_stream_ops = {

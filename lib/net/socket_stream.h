@@ -19,6 +19,7 @@ struct socket_stream {
 	int fd;
 	int io_fd;			/* what operations name: fd, or a direct one for it */
 	uint32_t sends_left;		/* until a direct one is tried; 0: it was */
+	uint32_t zero_copy_from;	/* bytes of a write that is not copied; 0: of none */
 	bool is_drained;		/* the last read took all that was there */
 	bool is_large;			/* the last one was large, or did not */
 	bool is_multishot;		/* the next read looks there; socket_read.c */
@@ -36,6 +37,9 @@ static inline struct socket_stream *socket_stream_of(struct coil_stream *stream)
 {
 	return container_of(stream, struct socket_stream, stream);
 }
+
+/* Is it of a network? */
+bool socket_is_inet(const struct socket_stream *socket);
 
 /* Of its table of operations. */
 int socket_read(struct coil_stream *stream, void *buf, size_t len);
