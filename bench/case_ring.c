@@ -5,6 +5,7 @@
  */
 #include "bench.h"
 
+#include "raw_bulk.h"
 #include "raw_features.h"
 
 struct feature {
@@ -41,6 +42,44 @@ static int open_feature(struct bench *bench)
 	return 0;
 }
 
+struct bulk {
+	struct raw_bulk *without;
+	struct raw_bulk *with;
+};
+
+static void close_bulk(struct bench *bench)
+{
+	struct bulk *bulk = bench->state;
+
+	raw_bulk_close(bulk->without);
+	raw_bulk_close(bulk->with);
+	*bulk = (struct bulk){ 0 };
+}
+
+static int open_bulk(struct bench *bench)
+{
+	static struct bulk bulk;
+	int rc;
+
+	bench->state = &bulk;
+	rc = raw_bulk_open(bench->of->parameter, false, &bulk.without);
+	if (rc == 0)
+		rc = raw_bulk_open(bench->of->parameter, true, &bulk.with);
+	if (rc < 0) {
+		close_bulk(bench);
+		return rc;
+	}
+	bench->floor = (struct measure_case){ .run = raw_bulk_run, .arg = bulk.without,
+					      .step = raw_bulk_step() };
+	bench->coil = (struct measure_case){ .run = raw_bulk_run, .arg = bulk.with,
+					     .step = raw_bulk_step() };
+	return 0;
+}
+
+#define BULK_ROW(name_, feature, words)                                                            \
+	.name = "ring_" name_, .what = words, .parameter = feature, .open = open_bulk,             \
+	.close = close_bulk, .is_feature = true
+
 #define FEATURE_ROW(name_, feature, words)                                                         \
 	.name = "ring_" name_, .what = words, .parameter = feature, .open = open_feature,          \
 	.close = close_feature, .is_feature = true
@@ -68,6 +107,12 @@ const struct bench_case bench_cases_ring[] = {
 	{ FEATURE_ROW("send_zc", RAW_SEND_ZC, "64 KiB, zero-copy; copied") },
 	{ FEATURE_ROW("send_zc_256k", RAW_SEND_ZC_256K, "256 KiB, zero-copy; copied") },
 	{ FEATURE_ROW("send_zc_1m", RAW_SEND_ZC_1M, "1 MiB, zero-copy; copied") },
+	{ BULK_ROW("recv_bundle", RAW_BUNDLE,
+		   "64 KiB received into 4 KiB buffers, bundled; one CQE each") },
+	{ BULK_ROW("recv_bundle_large", RAW_BUNDLE_OR_LARGE,
+		   "64 KiB received into 4 KiB buffers, bundled; into one of 64 KiB") },
+	{ BULK_ROW("buffers_incremental", RAW_INCREMENTAL,
+		   "256 bytes received behind each other in 64 KiB; into 4 KiB each") },
 	{ FEATURE_ROW("msg_ring", RAW_MSG_RING,
 		      "word for another ring by MSG_RING; by an eventfd that it reads") },
 	{ .name = NULL },

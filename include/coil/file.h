@@ -174,7 +174,7 @@ int coil_memory_unregister(void);
 
 /**
  * coil_read_fixed - read into a registered buffer
- * @fd:        open file; borrowed
+ * @fd:        open file, or socket with @offset -1; borrowed
  * @buf:       inside the buffer of coil_memory_register; the kernel's until return
  * @count:     bytes; more than 0x7ffff000 (2 GiB less a page) are cut to that
  * @offset:    in bytes from the start of the file, >= 0; -1: the file's own position, which moves
@@ -188,7 +188,7 @@ int coil_read_fixed(int fd, void *buf, size_t count, int64_t offset, int buf_ind
 
 /**
  * coil_write_fixed - write from a registered buffer
- * @fd:        open file; borrowed
+ * @fd:        open file, or socket with @offset -1; borrowed
  * @buf:       inside the buffer of coil_memory_register; the kernel's until return
  * @count:     bytes; more than 0x7ffff000 (2 GiB less a page) are cut to that
  * @offset:    in bytes from the start of the file, >= 0; -1: the file's own position, which moves

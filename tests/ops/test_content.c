@@ -63,6 +63,9 @@ static int move_fixed_bytes(void *world)
 	EXPECT_EQ(coil_write_fixed(w->file, w->buf, 2, 0, 0), 2);
 	EXPECT_EQ(coil_read(w->file, w->buf + 8, 4), 4);
 	EXPECT_MEM_EQ(w->buf + 8, "2323", 4);
+	EXPECT_EQ(coil_write_fixed(w->tcp[0], w->buf + 8, 4, -1, 0), 4);
+	EXPECT_EQ(coil_read_fixed(w->tcp[1], w->buf, 4, -1, 0), 4);
+	EXPECT_MEM_EQ(w->buf, "2323", 4);
 	EXPECT_EQ(coil_read_fixed(w->file, w->buf, 17, 0, 0), -EFAULT);
 	EXPECT_EQ(coil_write_fixed(w->file, w->buf, 1, 0, 1), -EFAULT);
 	EXPECT_EQ(coil_memory_unregister(), 0);
