@@ -320,6 +320,8 @@ int main(int argc, char **argv)
 {
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	if (server.is_parking && server.size == 0)
+		server.size = PARKED_SIZE;
 	tool_raise_files();
 	return tool_end("coil-echo", coil_run_with(&server.run, serve, NULL) < 0, 1);
 }
