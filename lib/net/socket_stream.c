@@ -62,10 +62,10 @@ static inline void count_send(struct socket_stream *socket)
 }
 
 /*
- * A plain call does the same as an operation, without the turn of the loop and the CQE, and the enter
- * that submits it: where nothing else is to be told to the kernel, and for much data, since in a turn
- * others fill the caches that have it (docs/decisions/0020, 0023). Bytes; 0: not now, or not in this
- * way; or an error of the socket's, which it tells once.
+ * A plain call does the same as an operation, without the turn of the loop and the CQE, and the
+ * enter that submits it: where nothing else is to be told to the kernel, and for much data, since
+ * in a turn others fill the caches that have it (docs/decisions/0020, 0023). Bytes; 0: not now, or
+ * not in this way; or an error of the socket's, which it tells once.
  */
 static inline int send_at_once(struct socket_stream *socket, const void *buf, size_t len)
 {
