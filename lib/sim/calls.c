@@ -65,8 +65,10 @@ static int call_getsockopt(int fd, int level, int option, void *value, socklen_t
 static int call_recv(int fd, void *buf, size_t len, int flags)
 {
 	const struct sim_transfer_call call = {fd, flags};
+	int rc = sim_net_recv(sim_current(), &call, buf, len);
 
-	return settled(sim_net_recv(sim_current(), &call, buf, len));
+	sim_trace(sim_current(), "recv at once: %d", rc);
+	return settled(rc);
 }
 
 static int call_shutdown(int fd, int how)

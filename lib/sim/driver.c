@@ -269,6 +269,7 @@ static int ring_send(int fd, const void *buf, size_t len, int flags)
 	const struct sim_transfer_call call = {fd, flags};
 	int rc = sim_net_send(sim, &call, buf, len);
 
+	sim_trace(sim, "send at once: %d of %zu", rc, len);
 	sim_settle(sim);
 	return rc;
 }
