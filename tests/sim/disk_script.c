@@ -4,6 +4,7 @@
 #include <coil/file.h>
 #include <coil/path.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
@@ -103,14 +104,17 @@ static long play_open2(struct player *player)
 	struct open_how how = { .resolve = resolves[draw(player, 4)] };
 	char path[64];
 	const char *text = draw_path(player, path);
+	int rc = -EAGAIN;
 
 	how.flags = (unsigned)draw_open_flags(player);
 	if (how.flags & O_CREAT)
 		how.mode = 0600;
 	note(player, "openat2 %s %llo %llx", text, (unsigned long long)how.flags,
 	     (unsigned long long)how.resolve);
-	return say_opened(player,
-			  coil_openat2(player->script->dirfd, text, &how, sizeof how));
+	/* openat2(2): -EAGAIN, if anybody renames or mounts anything while it walks over "..". */
+	for (int tries = 0; rc == -EAGAIN && tries < 1000; tries++)
+		rc = coil_openat2(player->script->dirfd, text, &how, sizeof how);
+	return say_opened(player, rc);
 }
 
 static long play_tmpfile(struct player *player)

@@ -36,8 +36,11 @@ static int try_open(int dirfd, const char *path, int flags)
 static int try_resolve(int dirfd, const char *path, uint64_t resolve)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = resolve };
-	int fd = coil_openat2(dirfd, path, &how, sizeof how);
+	int fd = -EAGAIN;
 
+	/* openat2(2): -EAGAIN, if anybody renames or mounts anything while it walks over "..". */
+	for (int tries = 0; fd == -EAGAIN && tries < 1000; tries++)
+		fd = coil_openat2(dirfd, path, &how, sizeof how);
 	if (fd >= 0)
 		coil_close(fd);
 	return fd < 0 ? fd : 0;
