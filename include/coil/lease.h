@@ -23,8 +23,7 @@ struct coil_lease {
 	const void *data;
 	size_t bytes;
 	struct coil_loop *loop;
-	void *copy;		/* not in a buffer of a group, but in memory of its own */
-	uint16_t group;
+	void *copy;		/* not in a buffer of the group, but in memory of its own */
 	uint16_t id;
 	uint32_t check_word;
 };

@@ -71,9 +71,8 @@ void leases_audit(const struct coil_loop *loop)
 {
 	struct coil_list *link;
 
-	for (unsigned class = 0; class < BUFFERS_CLASSES; class++)
-		if (loop->buffers[class])
-			audit_group(loop->buffers[class]);
+	if (loop->buffers)
+		audit_group(loop->buffers);
 	list_for_each(link, &loop->lease_copies) {
 		const struct lease_copy *copy = list_entry(link, struct lease_copy, link);
 

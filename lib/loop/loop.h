@@ -105,7 +105,7 @@ struct coil_loop {
 	int64_t embed_timespec[2];
 	struct files files;
 	struct driver *driver;
-	struct buffers *buffers[1];	/* by class; NULL: nobody has asked. loop/buffers.h */
+	struct buffers *buffers;	/* NULL: nobody has asked. loop/buffers.h */
 	struct coil_list lease_copies;	/* loop/leases.h */
 	struct coil_list lease_spares;	/* the same, free; the last one first */
 	uint32_t lease_spares_count;

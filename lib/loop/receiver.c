@@ -156,7 +156,7 @@ static void receiver_complete(struct coil_completion *completion, int32_t result
 		} else {
 			watch_filled(buffers_data(receiver->buffers, id), (size_t)result);
 			append(receiver, id, (uint32_t)result);
-			receiver->is_overrun |= (uint32_t)result == receiver->buffers->bytes &&
+			receiver->is_overrun |= (uint32_t)result == BUFFERS_BYTES &&
 						(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
 			tell_reader(receiver);
 		}
@@ -250,7 +250,7 @@ bool receiver_arm(struct receiver *receiver, struct buffers *buffers, struct io_
 	check(receiver->first == BUFFERS_NONE || receiver->buffers == buffers);
 	sqe->ioprio = IORING_RECV_MULTISHOT;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
-	sqe->buf_group = buffers->group;
+	sqe->buf_group = BUFFERS_GROUP;
 	ring_push(&loop->ring, sqe, &receiver->completion);
 	receiver->buffers = buffers;
 	receiver->flags = RECEIVER_ARMED;

@@ -28,7 +28,6 @@ void lease_of_buffer(struct coil_lease *lease, struct buffers *buffers, uint16_t
 	lease_begin(buffers, id, &taker);
 	*lease = (struct coil_lease){
 		.loop = buffers->loop,
-		.group = buffers->group,
 		.id = id,
 		.check_word = LEASE_CHECK_WORD,
 	};
@@ -132,5 +131,5 @@ void coil_lease_release(struct coil_lease *lease)
 	if (lease->copy)
 		lease_copy_free(lease->loop, lease->copy);
 	else
-		lease_end(lease->loop->buffers[lease->group], lease->id);
+		lease_end(lease->loop->buffers, lease->id);
 }

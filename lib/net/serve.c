@@ -399,7 +399,7 @@ static int open_buffers(struct serve *serve)
 
 	if (serve->options.flags & COIL_SERVE_UNREAD)
 		return 0;
-	rc = buffers_open(serve->loop, BUFFERS_HOT, &serve->buffers);
+	rc = buffers_open(serve->loop, &serve->buffers);
 	serve->has_multishot = rc == 0 && (serve->loop->driver->features & DRIVER_RECV_MULTISHOT);
 	return rc == -EOPNOTSUPP ? 0 : rc;
 }

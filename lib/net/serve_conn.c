@@ -55,7 +55,7 @@ static inline void judge(struct serve_conn *conn, uint32_t bytes)
 {
 	struct socket_stream *socket = &conn->socket;
 
-	if (unlikely((bytes == conn->serve->buffers->bytes && !socket->is_drained) ||
+	if (unlikely((bytes == BUFFERS_BYTES && !socket->is_drained) ||
 		     conn->queue.count >= QUEUE_HIGH))
 		give_up_many(conn);
 	else if (socket->streak < SOCKET_STREAK_ARMS)
@@ -176,7 +176,7 @@ static void stage(struct serve_conn *conn, struct coil_op *op)
 	}
 	op_prep_recv(op, conn->socket.io_fd, NULL, 0, 0);
 	op_sqe(op)->flags |= IOSQE_BUFFER_SELECT;
-	op_sqe(op)->buf_group = buffers->group;
+	op_sqe(op)->buf_group = BUFFERS_GROUP;
 }
 
 static void push(struct serve_conn *conn, struct coil_op *op, enum conn_armed armed)

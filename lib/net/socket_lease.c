@@ -25,7 +25,7 @@ static int receive_into(struct socket_stream *socket, struct buffers *buffers, u
 
 	op_prep_recv(&op, socket->io_fd, NULL, 0, 0);
 	op_sqe(&op)->flags |= IOSQE_BUFFER_SELECT;
-	op_sqe(&op)->buf_group = buffers->group;
+	op_sqe(&op)->buf_group = BUFFERS_GROUP;
 	if (socket->is_drained)
 		op_sqe(&op)->ioprio |= IORING_RECVSEND_POLL_FIRST;
 	socket->reading = &op;
@@ -44,7 +44,7 @@ static int lease_small(struct socket_stream *socket, struct coil_lease *lease)
 	uint16_t id;
 	int rc;
 
-	if (buffers_open(socket->stream.loop, BUFFERS_HOT, &buffers) < 0)
+	if (buffers_open(socket->stream.loop, &buffers) < 0)
 		return -ENOBUFS;
 	rc = receive_into(socket, buffers, &flags);
 	if (!(flags & IORING_CQE_F_BUFFER))

@@ -110,7 +110,7 @@ static rarely bool arm(struct socket_stream *socket)
 		return false;
 	if ((!socket->receiver && !make_receiver(socket)) ||
 	    (socket->receiver->flags & RECEIVER_REFUSED) ||
-	    buffers_open(socket->stream.loop, BUFFERS_HOT, &buffers) < 0) {
+	    buffers_open(socket->stream.loop, &buffers) < 0) {
 		socket->receive = COIL_RECEIVE_ONESHOT;
 		return false;
 	}

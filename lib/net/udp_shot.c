@@ -33,7 +33,7 @@
 #define QUEUE_HIGH 48u
 
 _Static_assert(NAME_BYTES >= sizeof(struct sockaddr_in6), "an address fits");
-_Static_assert(HEAD_BYTES + COIL_UDP_SHOT_BYTES <= BUFFERS_HOT_BYTES, "what is promised fits");
+_Static_assert(HEAD_BYTES + COIL_UDP_SHOT_BYTES <= BUFFERS_BYTES, "what is promised fits");
 
 /* Of all sockets: how much room each buffer has for what stands before the bytes. */
 static struct msghdr layout = {
@@ -88,7 +88,7 @@ static bool arm(struct coil_udp *udp)
 	if (!udp->receiver && is_possible(udp))
 		udp->receiver = receiver_new(udp->loop);
 	if (!udp->receiver || (udp->receiver->flags & RECEIVER_REFUSED) ||
-	    buffers_open(udp->loop, BUFFERS_HOT, &buffers) < 0) {
+	    buffers_open(udp->loop, &buffers) < 0) {
 		udp->receive = COIL_RECEIVE_ONESHOT;
 		udp->streak = 0;
 		return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Groups of buffers: made once, grown by chunks, and told of when they come back. */
+/* The group of buffers: made once, grown by chunks. */
 #include "loop/buffers.h"
 #include "loop/rig.h"
 
@@ -48,7 +48,7 @@ static struct buffers *hot(void)
 {
 	struct buffers *buffers = NULL;
 
-	EXPECT_EQ(buffers_open(&rig_loop, BUFFERS_HOT, &buffers), 0);
+	EXPECT_EQ(buffers_open(&rig_loop, &buffers), 0);
 	return buffers;
 }
 
@@ -58,7 +58,7 @@ TEST(buffers, a_kernel_without_them_has_none)
 
 	rig_open(8, 16);
 	rig_loop.driver->features &= ~(unsigned)DRIVER_BUFFER_RINGS;
-	EXPECT_EQ(buffers_open(&rig_loop, BUFFERS_HOT, &buffers), -EOPNOTSUPP);
+	EXPECT_EQ(buffers_open(&rig_loop, &buffers), -EOPNOTSUPP);
 	rig_close();
 }
 
@@ -68,7 +68,7 @@ TEST(buffers, a_refused_registration_leaves_nothing)
 
 	open_with_buffers();
 	refusal = -ENOMEM;
-	EXPECT_EQ(buffers_open(&rig_loop, BUFFERS_HOT, &buffers), -ENOMEM);
+	EXPECT_EQ(buffers_open(&rig_loop, &buffers), -ENOMEM);
 	EXPECT_EQ(rig_loop.allocated_bytes, 0);
 	refusal = 0;
 	EXPECT(hot() != NULL);
@@ -89,8 +89,8 @@ TEST(buffers, each_is_a_place_of_its_own_and_known_to_the_kernel)
 	for (uint16_t id = 0; id < 64; id++) {
 		EXPECT_EQ(shared->bufs[id].bid, id);
 		EXPECT_EQ(shared->bufs[id].addr, (uintptr_t)buffers_data(buffers, id));
-		EXPECT_EQ(shared->bufs[id].len, buffers->bytes);
-		memset(buffers_data(buffers, id), id, buffers->bytes);
+		EXPECT_EQ(shared->bufs[id].len, BUFFERS_BYTES);
+		memset(buffers_data(buffers, id), id, BUFFERS_BYTES);
 	}
 	for (uint16_t id = 0; id < 64; id++)
 		EXPECT_EQ(*(unsigned char *)buffers_data(buffers, id), id);
@@ -120,112 +120,13 @@ TEST(buffers, a_group_that_runs_low_grows_up_to_its_bound)
 	rig_close();
 }
 
-/* -- Waiting -------------------------------------------------------------------------------------
- */
-
-struct asker {
-	struct buffers_waiter waiter;
-	int id;
-};
-
-static struct buffers *asked;
-
-/* Takes one, as a receive would that was armed again; or waits once more. */
-static void asker_fire(struct coil_hook *hook)
-{
-	struct asker *asker = container_of(hook, struct asker, waiter.hook);
-
-	asker->waiter.is_told = false;
-	rig_log[rig_logged++] = asker->id;
-	if (buffers_left(asked) > 0)
-		buffers_take(asked, FLAGS(0));
-	else
-		buffers_wait(asked, &asker->waiter);
-}
-
-static void idler_fire(struct coil_hook *hook)
-{
-	struct asker *asker = container_of(hook, struct asker, waiter.hook);
-
-	asker->waiter.is_told = false;
-	rig_log[rig_logged++] = asker->id;
-}
-
-static void exhaust(struct buffers *buffers)
-{
-	while (buffers_left(buffers) > 0 || buffers_grow(buffers))
-		buffers_take(buffers, FLAGS(0));
-}
-
-static struct asker askers[3];
-
-static void wait_all(void (*fire)(struct coil_hook *hook))
-{
-	open_with_buffers();
-	asked = hot();
-	exhaust(asked);
-	for (int i = 0; i < 3; i++) {
-		askers[i].id = i + 1;
-		buffers_waiter_init(&askers[i].waiter, fire);
-		buffers_wait(asked, &askers[i].waiter);
-	}
-	rig_turn();
-	rig_turn();
-	EXPECT_EQ(rig_digits(), 0);
-}
-
-TEST(buffers, each_that_comes_back_wakes_one_who_waits)
-{
-	wait_all(asker_fire);
-	buffers_give(asked, 0);
-	for (int i = 0; i < 5; i++)
-		rig_turn();
-	EXPECT_EQ(rig_digits(), 1);
-	buffers_give(asked, 0);
-	buffers_give(asked, 1);
-	for (int i = 0; i < 5; i++)
-		rig_turn();
-	EXPECT_EQ(rig_digits(), 23);
-	EXPECT_EQ(asked->shortages, 3);
-	rig_close();
-}
-
-TEST(buffers, one_that_nobody_takes_wakes_all_who_wait)
-{
-	wait_all(idler_fire);
-	buffers_give(asked, 0);
-	for (int i = 0; i < 9; i++)
-		rig_turn();
-	EXPECT_EQ(rig_digits(), 123);
-	EXPECT_EQ(fake.waits, 0);
-	rig_close();
-}
-
-TEST(buffers, who_leaves_is_not_told_whether_it_was_about_to_be)
-{
-	struct coil_hook *hook;
-
-	wait_all(asker_fire);
-	buffers_unwait(asked, &askers[1].waiter);
-	buffers_give(asked, 0);
-	hook = loop_next(&rig_loop);
-	ASSERT(hook == &asked->pump);
-	hook->fire(hook);
-	EXPECT(askers[0].waiter.is_told);
-	buffers_unwait(asked, &askers[0].waiter);
-	for (int i = 0; i < 5; i++)
-		rig_turn();
-	EXPECT_EQ(rig_digits(), 3);
-	rig_close();
-}
-
 TEST(buffers, are_registered_with_the_real_kernel_and_gone_at_the_end)
 {
 	struct buffers *buffers = NULL;
 	int rc;
 
 	rig_open_kernel();
-	rc = buffers_open(&rig_loop, BUFFERS_HOT, &buffers);
+	rc = buffers_open(&rig_loop, &buffers);
 	if (rc != -EOPNOTSUPP) {
 		EXPECT_EQ(rc, 0);
 		EXPECT_GT(rig_loop.allocated_bytes, 64 * 4096);

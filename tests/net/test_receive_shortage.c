@@ -90,16 +90,16 @@ static int exhaustion(void *arg)
 	for (int round = 0; round < 300; round++)
 		ping(&busy, round);
 	if (has_multishot()) {
-		out = loop_current->buffers[BUFFERS_HOT]->out;
+		out = loop_current->buffers->out;
 		EXPECT_GE(out, SLOW);
-		EXPECT_LE(out, loop_current->buffers[BUFFERS_HOT]->made);
+		EXPECT_LE(out, loop_current->buffers->made);
 	}
 	for (int i = 0; i < SLOW; i++)
 		EXPECT_EQ(drain_slow(&slow[i]), 0);
 	for (int i = 0; i < SLOW; i++)
 		rig_close(&slow[i].pair);
 	if (has_multishot())
-		EXPECT_EQ(loop_current->buffers[BUFFERS_HOT]->out, 0);
+		EXPECT_EQ(loop_current->buffers->out, 0);
 	rig_close(&busy);
 	return 0;
 }
