@@ -39,15 +39,21 @@ static inline void buffer_queue_append(struct buffer_queue *queue, struct buffer
 	queue->count++;
 }
 
-/* Gives the first back. */
-static inline void buffer_queue_drop(struct buffer_queue *queue, struct buffers *buffers)
+/* The first one, which is the caller's to give back now. The queue is not empty. */
+static inline uint16_t buffer_queue_pop(struct buffer_queue *queue, const struct buffers *buffers)
 {
 	uint16_t id = queue->first;
 
 	queue->first = buffers->notes[id].next;
 	queue->taken = 0;
 	queue->count--;
-	buffers_give(buffers, id);
+	return id;
+}
+
+/* Gives the first back. */
+static inline void buffer_queue_drop(struct buffer_queue *queue, struct buffers *buffers)
+{
+	buffers_give(buffers, buffer_queue_pop(queue, buffers));
 }
 
 /* Copies @len bytes, or all there are. The queue is not empty. */

@@ -13,74 +13,26 @@
 /* -- The queue -----------------------------------------------------------------------------------
  */
 
-static inline void append(struct receiver *receiver, uint16_t id, uint32_t bytes)
-{
-	struct buffer_note *notes = receiver->buffers->notes;
-
-	notes[id] = (struct buffer_note){.bytes = bytes, .next = BUFFERS_NONE};
-	if (receiver->first == BUFFERS_NONE)
-		receiver->first = id;
-	else
-		notes[receiver->last].next = id;
-	receiver->last = id;
-	receiver->queued++;
-}
-
-static inline uint16_t pop(struct receiver *receiver)
-{
-	uint16_t id = receiver->first;
-
-	receiver->first = receiver->buffers->notes[id].next;
-	receiver->taken = 0;
-	receiver->queued--;
-	return id;
-}
-
 size_t receiver_copy(struct receiver *receiver, void *buf, size_t len)
 {
-	size_t done = 0;
-
-	check(receiver->first != BUFFERS_NONE);
-	do {
-		uint16_t id = receiver->first;
-		uint32_t left = receiver->buffers->notes[id].bytes - receiver->taken;
-		size_t count = len - done < left ? len - done : left;
-
-		memcpy((char *)buf + done,
-		       (char *)buffers_data(receiver->buffers, id) + receiver->taken, count);
-		done += count;
-		receiver->taken += (uint32_t)count;
-		if (count < left)
-			break;
-		buffers_give(receiver->buffers, pop(receiver));
-	} while (unlikely(receiver->first != BUFFERS_NONE && done < len));
-	return done;
+	check(receiver_has_bytes(receiver));
+	return buffer_queue_take(&receiver->queue, receiver->buffers, buf, len);
 }
 
 uint16_t receiver_take_buffer(struct receiver *receiver, void **ret_data, size_t *ret_bytes)
 {
-	uint16_t id = receiver->first;
+	struct buffer_queue *queue = &receiver->queue;
+	uint16_t id = queue->first;
 
 	check(id != BUFFERS_NONE);
-	*ret_data = (char *)buffers_data(receiver->buffers, id) + receiver->taken;
-	*ret_bytes = receiver->buffers->notes[id].bytes - receiver->taken;
-	return pop(receiver);
+	*ret_data = (char *)buffers_data(receiver->buffers, id) + queue->taken;
+	*ret_bytes = receiver->buffers->notes[id].bytes - queue->taken;
+	return buffer_queue_pop(queue, receiver->buffers);
 }
 
 size_t receiver_bytes(const struct receiver *receiver)
 {
-	size_t bytes = 0;
-
-	for (uint16_t id = receiver->first; id != BUFFERS_NONE;
-	     id = receiver->buffers->notes[id].next)
-		bytes += receiver->buffers->notes[id].bytes;
-	return bytes - receiver->taken;
-}
-
-static void give_back_all(struct receiver *receiver)
-{
-	while (receiver->first != BUFFERS_NONE)
-		buffers_give(receiver->buffers, pop(receiver));
+	return buffer_queue_bytes(&receiver->queue, receiver->buffers);
 }
 
 /* -- CQEs ----------------------------------------------------------------------------------------
@@ -155,7 +107,8 @@ static void receiver_complete(struct coil_completion *completion, int32_t result
 			buffers_give(receiver->buffers, id);
 		} else {
 			watch_filled(buffers_data(receiver->buffers, id), (size_t)result);
-			append(receiver, id, (uint32_t)result);
+			buffer_queue_append(&receiver->queue, receiver->buffers, id,
+					    (uint32_t)result);
 			receiver->is_overrun |= (uint32_t)result == BUFFERS_BYTES &&
 						(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
 			tell_reader(receiver);
@@ -163,7 +116,7 @@ static void receiver_complete(struct coil_completion *completion, int32_t result
 	}
 	if (unlikely(!(cqe_flags & IORING_CQE_F_MORE)))
 		end(receiver, result);
-	else if (unlikely(receiver->queued >= receiver->queue_high))
+	else if (unlikely(receiver->queue.count >= receiver->queue_high))
 		receiver_cancel(receiver);
 }
 
@@ -229,7 +182,7 @@ struct receiver *receiver_new(struct coil_loop *loop)
 	receiver->cancel.complete = cancel_complete;
 	receiver->retry.fire = retry;
 	receiver->loop = loop;
-	receiver->first = BUFFERS_NONE;
+	buffer_queue_init(&receiver->queue);
 	receiver->queue_high = RECEIVER_QUEUE_HIGH;
 	list_init(&receiver->link);
 	return receiver;
@@ -246,8 +199,6 @@ bool receiver_arm(struct receiver *receiver, struct buffers *buffers, struct io_
 	check(!(receiver->flags & (RECEIVER_ARMED | RECEIVER_ENDED)));
 	if ((receiver->flags & RECEIVER_CANCEL_OWED) || ring_room(&loop->ring) == 0)
 		return false;
-	/* Buffers of another group would be given back to the wrong one. */
-	check(receiver->first == BUFFERS_NONE || receiver->buffers == buffers);
 	sqe->ioprio = IORING_RECV_MULTISHOT;
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = BUFFERS_GROUP;
@@ -295,7 +246,8 @@ void receiver_abandon(struct receiver *receiver)
 	if (!receiver)
 		return;
 	check(!receiver->reader);
-	give_back_all(receiver);
+	while (receiver_has_bytes(receiver))
+		buffer_queue_drop(&receiver->queue, receiver->buffers);
 	if (!(receiver->flags & OWED)) {
 		alloc_free(receiver->loop->alloc, receiver, sizeof *receiver);
 		return;

@@ -18,7 +18,7 @@
 #ifndef COIL_LOOP_RECEIVER_H
 #define COIL_LOOP_RECEIVER_H
 
-#include "loop/buffers.h"
+#include "loop/buffer_queue.h"
 
 enum receiver_flag {
 	RECEIVER_ARMED = 1 << 0,
@@ -42,11 +42,8 @@ struct receiver {
 	struct coil_loop *loop;
 	struct buffers *buffers;	/* since it was armed first */
 	struct receiver_wait *reader;	/* who waits, or NULL */
-	uint32_t taken;			/* bytes of the first buffer */
+	struct buffer_queue queue;	/* what nobody has read yet */
 	int32_t ending;			/* 0: the end; or a negative errno */
-	uint16_t first;			/* BUFFERS_NONE: the queue is empty */
-	uint16_t last;
-	uint16_t queued;
 	uint16_t queue_high;		/* so many, and it is cancelled until they are read */
 	uint8_t flags;
 	bool is_overrun;		/* a buffer was too small for what was there */
@@ -75,11 +72,16 @@ static inline bool receiver_is_armed(const struct receiver *receiver)
 	return receiver->flags & RECEIVER_ARMED;
 }
 
+static inline bool receiver_has_bytes(const struct receiver *receiver)
+{
+	return !buffer_queue_is_empty(&receiver->queue);
+}
+
 /* Is there anything that has to be read before any other receive may begin? */
 static inline bool receiver_is_active(const struct receiver *receiver)
 {
 	return (receiver->flags & (RECEIVER_ARMED | RECEIVER_ENDED)) ||
-	       receiver->first != BUFFERS_NONE;
+	       receiver_has_bytes(receiver);
 }
 
 /*

@@ -153,7 +153,7 @@ wait_for_queue(struct coil_stream *stream, struct coil_task *task, bool *ret_is_
 	for (;;) {
 		struct receiver *receiver = socket->receiver;
 
-		if (receiver && receiver->first != BUFFERS_NONE)
+		if (receiver && receiver_has_bytes(receiver))
 			return 1;
 		*ret_is_end = receiver && (receiver->flags & RECEIVER_ENDED);
 		if (unlikely(*ret_is_end))
@@ -173,7 +173,7 @@ static int read_multishot(struct coil_stream *stream, void *buf, size_t len)
 {
 	struct socket_stream *socket = socket_stream_of(stream);
 	struct coil_task *task = task_required("coil_stream_read");
-	bool is_ready = socket->receiver && socket->receiver->first != BUFFERS_NONE;
+	bool is_ready = socket->receiver && receiver_has_bytes(socket->receiver);
 	bool is_end;
 	size_t n;
 	int rc = stream_refuse();

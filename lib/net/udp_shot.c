@@ -196,7 +196,7 @@ static int wait_for_queue(struct coil_udp *udp, struct coil_task *task, bool fit
 
 		if (unlikely(must_stop && receiver && receiver_is_armed(receiver)))
 			receiver_cancel(receiver);
-		else if (receiver && receiver->first != BUFFERS_NONE)
+		else if (receiver && receiver_has_bytes(receiver))
 			return 1;
 		else if (receiver && (receiver->flags & RECEIVER_ENDED))
 			return receiver_take_ending(receiver);
@@ -216,7 +216,7 @@ static int take_some(struct coil_udp *udp, struct coil_udp_message *messages, si
 {
 	size_t got = 0;
 
-	while (got < n && udp->receiver->first != BUFFERS_NONE)
+	while (got < n && receiver_has_bytes(udp->receiver))
 		take(udp, &messages[got++]);
 	return (int)got;
 }
@@ -233,7 +233,7 @@ int udp_recv_shot(struct coil_udp *udp, struct coil_udp_message *messages, size_
 		rc = take_turn(udp);
 	if (unlikely(rc < 0))
 		return rc;
-	is_there = udp->receiver && udp->receiver->first != BUFFERS_NONE;
+	is_there = udp->receiver && receiver_has_bytes(udp->receiver);
 	rc = wait_for_queue(udp, task, fits);
 	if (likely(rc > 0))
 		rc = take_some(udp, messages, n);
