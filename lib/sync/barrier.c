@@ -15,24 +15,15 @@
 
 _Static_assert(sizeof(struct coil_barrier) == 56, "growth is a decision");
 
-static void describe_barrier(struct words *words, const struct coil_barrier *barrier)
+static void tell(struct words *words, struct coil_waiters *waiters)
 {
+	const struct coil_barrier *barrier = container_of(waiters, struct coil_barrier, waiters);
+
 	words_add(words, ", ");
 	words_part(words, barrier->waiters.count, barrier->parties, " there");
 }
 
-static void describe(struct coil_future *future, char *text, size_t bytes)
-{
-	struct words words;
-	struct coil_waiters *waiters;
-
-	words_begin(&words, text, bytes);
-	waiters = waiters_describe(future, &words);
-	if (waiters)
-		describe_barrier(&words, container_of(waiters, struct coil_barrier, waiters));
-}
-
-static const struct waiters_kind barrier_kind = WAITERS_KIND_TOLD("barrier", NULL, describe);
+static const struct waiters_kind barrier_kind = WAITERS_KIND("barrier", NULL, tell);
 
 void coil_barrier_init(struct coil_barrier *barrier, unsigned parties)
 {

@@ -23,7 +23,7 @@ static void cond_cancel(struct coil_future *future)
 	mutex_retake(cond->mutex, waiter);
 }
 
-static const struct waiters_kind cond_kind = { { "condition", cond_cancel, NULL }, NULL };
+static const struct waiters_kind cond_kind = { { "condition", cond_cancel, NULL }, NULL, NULL };
 
 void coil_cond_init(struct coil_cond *cond, struct coil_mutex *mutex)
 {

@@ -8,7 +8,7 @@
 
 _Static_assert(sizeof(struct coil_event) == 56, "growth is a decision");
 
-static const struct waiters_kind event_kind = WAITERS_KIND("event", NULL);
+static const struct waiters_kind event_kind = WAITERS_KIND("event", NULL, NULL);
 
 void coil_event_init(struct coil_event *event)
 {

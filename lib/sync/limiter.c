@@ -139,25 +139,16 @@ static void limiter_left(struct coil_waiters *waiters, struct coil_waiter *waite
 	      find(limiter, container_of(waiter, struct limiter_wait, waiter)->borrower));
 }
 
-static void describe_limiter(struct words *words, const struct coil_limiter *limiter)
+static void tell(struct words *words, struct coil_waiters *waiters)
 {
+	const struct coil_limiter *limiter =
+		container_of(waiters, struct coil_limiter, waiters);
+
 	words_add(words, ", ");
 	words_part(words, limiter->borrowed, limiter->total, " borrowed");
 }
 
-static void describe(struct coil_future *future, char *text, size_t bytes)
-{
-	struct words words;
-	struct coil_waiters *waiters;
-
-	words_begin(&words, text, bytes);
-	waiters = waiters_describe(future, &words);
-	if (waiters)
-		describe_limiter(&words, container_of(waiters, struct coil_limiter, waiters));
-}
-
-static const struct waiters_kind limiter_kind =
-	WAITERS_KIND_TOLD("limiter", limiter_left, describe);
+static const struct waiters_kind limiter_kind = WAITERS_KIND("limiter", limiter_left, tell);
 
 void coil_limiter_init(struct coil_limiter *limiter, unsigned total)
 {

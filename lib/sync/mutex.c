@@ -12,23 +12,14 @@
 
 _Static_assert(sizeof(struct coil_mutex) == 56, "growth is a decision");
 
-static void describe_mutex(struct words *words, const struct coil_mutex *mutex)
+static void tell(struct words *words, struct coil_waiters *waiters)
 {
+	const struct coil_mutex *mutex = container_of(waiters, struct coil_mutex, waiters);
+
 	waiters_describe_holder(&mutex->waiters, words, mutex->holder);
 }
 
-static void describe(struct coil_future *future, char *text, size_t bytes)
-{
-	struct words words;
-	struct coil_waiters *waiters;
-
-	words_begin(&words, text, bytes);
-	waiters = waiters_describe(future, &words);
-	if (waiters)
-		describe_mutex(&words, container_of(waiters, struct coil_mutex, waiters));
-}
-
-static const struct waiters_kind mutex_kind = WAITERS_KIND_TOLD("mutex", NULL, describe);
+static const struct waiters_kind mutex_kind = WAITERS_KIND("mutex", NULL, tell);
 
 /* Asked to finish soon, it cannot: it waits on. */
 static void wait_on(struct coil_future *future)
@@ -36,7 +27,9 @@ static void wait_on(struct coil_future *future)
 	check(future_is_pending(future));
 }
 
-static const struct waiters_kind retake_kind = { { "mutex", wait_on, describe }, NULL };
+static const struct waiters_kind retake_kind = {
+	{ "mutex", wait_on, waiters_describe }, NULL, tell,
+};
 
 void mutex_give(struct coil_mutex *mutex)
 {

@@ -14,7 +14,7 @@ _Static_assert(sizeof(struct coil_once) == 64, "growth is a decision");
 /* A waiter's result: it is the runner now. No entry returns it to others. */
 #define ONCE_IS_YOURS INT32_MIN
 
-static const struct waiters_kind once_kind = WAITERS_KIND("once", NULL);
+static const struct waiters_kind once_kind = WAITERS_KIND("once", NULL, NULL);
 
 void coil_once_init(struct coil_once *once)
 {

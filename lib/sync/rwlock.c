@@ -45,8 +45,10 @@ static void rwlock_left(struct coil_waiters *waiters, struct coil_waiter *waiter
 	admit(rwlock_of(waiters));
 }
 
-static void describe_rwlock(struct words *words, const struct coil_rwlock *rwlock)
+static void tell(struct words *words, struct coil_waiters *waiters)
 {
+	const struct coil_rwlock *rwlock = container_of(waiters, struct coil_rwlock, waiters);
+
 	waiters_describe_holder(&rwlock->waiters, words, rwlock->writer);
 	if (rwlock->readers == 0)
 		return;
@@ -55,21 +57,10 @@ static void describe_rwlock(struct words *words, const struct coil_rwlock *rwloc
 	words_add(words, rwlock->readers == 1 ? " reader" : " readers");
 }
 
-static void describe(struct coil_future *future, char *text, size_t bytes)
-{
-	struct words words;
-	struct coil_waiters *waiters;
-
-	words_begin(&words, text, bytes);
-	waiters = waiters_describe(future, &words);
-	if (waiters)
-		describe_rwlock(&words, container_of(waiters, struct coil_rwlock, waiters));
-}
-
 static const struct waiters_kind read_kind =
-	WAITERS_KIND_TOLD("rwlock to read", rwlock_left, describe);
+	WAITERS_KIND("rwlock to read", rwlock_left, tell);
 static const struct waiters_kind write_kind =
-	WAITERS_KIND_TOLD("rwlock to write", rwlock_left, describe);
+	WAITERS_KIND("rwlock to write", rwlock_left, tell);
 
 void coil_rwlock_init(struct coil_rwlock *rwlock)
 {

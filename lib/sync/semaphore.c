@@ -10,26 +10,17 @@
 
 _Static_assert(sizeof(struct coil_semaphore) == 56, "growth is a decision");
 
-static void describe_semaphore(struct words *words, const struct coil_semaphore *semaphore)
+static void tell(struct words *words, struct coil_waiters *waiters)
 {
+	const struct coil_semaphore *semaphore =
+		container_of(waiters, struct coil_semaphore, waiters);
+
 	words_add(words, ", ");
 	words_number(words, semaphore->waiters.count);
 	words_add(words, " waiting");
 }
 
-static void describe(struct coil_future *future, char *text, size_t bytes)
-{
-	struct words words;
-	struct coil_waiters *waiters;
-
-	words_begin(&words, text, bytes);
-	waiters = waiters_describe(future, &words);
-	if (waiters)
-		describe_semaphore(&words, container_of(waiters, struct coil_semaphore, waiters));
-}
-
-static const struct waiters_kind semaphore_kind =
-	WAITERS_KIND_TOLD("semaphore", NULL, describe);
+static const struct waiters_kind semaphore_kind = WAITERS_KIND("semaphore", NULL, tell);
 
 void coil_semaphore_init(struct coil_semaphore *semaphore, unsigned value)
 {

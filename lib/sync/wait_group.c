@@ -9,26 +9,17 @@
 
 _Static_assert(sizeof(struct coil_wait_group) == 56, "growth is a decision");
 
-static void describe_wait_group(struct words *words, const struct coil_wait_group *wait_group)
+static void tell(struct words *words, struct coil_waiters *waiters)
 {
+	const struct coil_wait_group *wait_group =
+		container_of(waiters, struct coil_wait_group, waiters);
+
 	words_add(words, ", ");
 	words_number(words, wait_group->count);
 	words_add(words, " not done");
 }
 
-static void describe(struct coil_future *future, char *text, size_t bytes)
-{
-	struct words words;
-	struct coil_waiters *waiters;
-
-	words_begin(&words, text, bytes);
-	waiters = waiters_describe(future, &words);
-	if (waiters)
-		describe_wait_group(&words, container_of(waiters, struct coil_wait_group, waiters));
-}
-
-static const struct waiters_kind wait_group_kind =
-	WAITERS_KIND_TOLD("wait group", NULL, describe);
+static const struct waiters_kind wait_group_kind = WAITERS_KIND("wait group", NULL, tell);
 
 void coil_wait_group_init(struct coil_wait_group *wait_group)
 {

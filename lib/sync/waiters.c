@@ -57,11 +57,15 @@ void waiters_remove(struct coil_waiter *waiter)
 	waiter->queue = NULL;
 }
 
+static const struct waiters_kind *kind_of(const struct coil_future *future)
+{
+	return (const struct waiters_kind *)(const void *)future->ops; /* its first member */
+}
+
 void waiters_cancel(struct coil_future *future)
 {
 	struct coil_waiter *waiter = container_of(future, struct coil_waiter, future);
-	const struct waiters_kind *kind =
-		(const struct waiters_kind *)(const void *)future->ops; /* its first member */
+	const struct waiters_kind *kind = kind_of(future);
 	struct coil_waiters *waiters = waiter->queue;
 
 	waiters_wake(waiter, -ECANCELED);
@@ -69,10 +73,16 @@ void waiters_cancel(struct coil_future *future)
 		kind->left(waiters, waiter);
 }
 
-struct coil_waiters *waiters_describe(struct coil_future *future, struct words *words)
+void waiters_describe(struct coil_future *future, char *text, size_t bytes)
 {
-	words_add(words, future->ops->kind);
-	return container_of(future, struct coil_waiter, future)->queue;
+	struct coil_waiters *waiters = container_of(future, struct coil_waiter, future)->queue;
+	const struct waiters_kind *kind = kind_of(future);
+	struct words words;
+
+	words_begin(&words, text, bytes);
+	words_add(&words, future->ops->kind);
+	if (waiters && kind->tell)
+		kind->tell(&words, waiters);
 }
 
 void waiters_describe_holder(const struct coil_waiters *waiters, struct words *words,

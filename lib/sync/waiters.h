@@ -20,15 +20,18 @@
 #include "coil/waiters.h"
 #include "task/await.h"
 
+struct words;
+
 struct waiters_kind {
 	struct coil_future_ops future;
 	/* @waiter was cancelled and is out of the queue; NULL: nothing is to be done. */
 	void (*left)(struct coil_waiters *waiters, struct coil_waiter *waiter);
+	/* Adds what there is to tell of the object, behind the kind; NULL: nothing. */
+	void (*tell)(struct words *words, struct coil_waiters *waiters);
 };
 
-#define WAITERS_KIND(name, left_) { { (name), waiters_cancel, NULL }, (left_) }
-#define WAITERS_KIND_TOLD(name, left_, describe_)                                                  \
-	{ { (name), waiters_cancel, (describe_) }, (left_) }
+#define WAITERS_KIND(name, left_, tell_)                                                           \
+	{ { (name), waiters_cancel, waiters_describe }, (left_), (tell_) }
 
 /* In the frame of the task that waits. */
 struct coil_waiter {
@@ -41,10 +44,8 @@ struct coil_waiter {
 	uint32_t want;		    /* the kind's own */
 };
 
-/* For what describes a wait: the queue that its waiter stands in, or NULL, and @text begun with the
- * kind. */
-struct words;
-struct coil_waiters *waiters_describe(struct coil_future *future, struct words *words);
+/* The description of every kind. */
+void waiters_describe(struct coil_future *future, char *text, size_t bytes);
 
 /* " held by task 3 \"x\"", if there is one. */
 void waiters_describe_holder(const struct coil_waiters *waiters, struct words *words,
