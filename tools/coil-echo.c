@@ -5,18 +5,14 @@
  * SIGINT and SIGTERM end it: no more connections, what was read is still echoed, exit status 0. The
  * last line has the same form as that of bench/raw_echo_*, with which it is compared.
  */
-#include "tool.h"
-
-#include <coil.h>
+#include "server.h"
 
 #include <argp.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #ifndef COIL_VERSION
 #define COIL_VERSION "0.1.0"
@@ -28,21 +24,17 @@
 const char *argp_program_version = "coil-echo " COIL_VERSION;
 
 struct server {
-	const char *host;
-	const char *unix_path;
-	int port;
+	struct server_place place;
 	size_t size;	/* 0: by leases */
 	int receive;	/* enum coil_receive */
 	bool is_parking;
 	struct coil_options run;
-	uint64_t requests;
-	uint64_t bytes;
-	uint64_t connections;
+	struct server_counts counts;
 };
 
 /* One server in one process. */
 static struct server server = {
-	.host = "127.0.0.1",
+	.place.host = "127.0.0.1",
 	.run = {.size = sizeof server.run, .name = "listener"},
 };
 
@@ -78,8 +70,8 @@ static int echo(void *arg)
 		n = coil_stream_read_lease(stream, &lease);
 		if (n <= 0)
 			break;
-		server.requests++;
-		server.bytes += (uint64_t)n;
+		server.counts.requests++;
+		server.counts.bytes += (uint64_t)n;
 		n = answer(stream, lease.data, lease.bytes);
 		coil_lease_release(&lease);
 	}
@@ -99,8 +91,8 @@ static int echo_read(void *arg)
 		n = coil_stream_read(stream, buffer, server.size);
 		if (n <= 0)
 			break;
-		server.requests++;
-		server.bytes += (uint64_t)n;
+		server.counts.requests++;
+		server.counts.bytes += (uint64_t)n;
 		n = answer(stream, buffer, (size_t)n);
 	}
 	coil_stream_close(stream);
@@ -149,8 +141,8 @@ static int echo_once(struct coil_stream *stream, void *arg)
 		return -ENOMEM;
 	n = coil_stream_read(stream, buffer->bytes, server.size);
 	if (n > 0) {
-		server.requests++;
-		server.bytes += (uint64_t)n;
+		server.counts.requests++;
+		server.counts.bytes += (uint64_t)n;
 		n = coil_stream_write(stream, buffer->bytes, (size_t)n);
 	}
 	keep_buffer(buffer);
@@ -165,7 +157,7 @@ static int serve_parked(struct coil_listener *listener)
 	int rc = coil_serve(listener, echo_once, &options);
 
 	coil_serve_stats(listener, &stats);
-	server.connections = stats.accepted;
+	server.counts.connections = stats.accepted;
 	coil_listener_close(listener);
 	free_buffers();
 	return rc;
@@ -179,7 +171,7 @@ static int serve_tasks(struct coil_listener *listener)
 
 	coil_group_open(&group, COIL_GROUP_SUPERVISE);
 	while ((rc = coil_accept(listener, &stream)) >= 0) {
-		server.connections++;
+		server.counts.connections++;
 		if (coil_go(&group, server.size ? echo_read : echo, stream) < 0)
 			coil_stream_close(stream);
 	}
@@ -188,60 +180,16 @@ static int serve_tasks(struct coil_listener *listener)
 	return rc;
 }
 
-static int listen_where_told(struct coil_listener **ret_listener)
-{
-	int rc;
-
-	if (server.unix_path)
-		rc = coil_listen_unix(ret_listener, server.unix_path, NULL);
-	else
-		rc = coil_listen_tcp(ret_listener, server.host, server.port, NULL);
-	if (rc < 0) {
-		fprintf(stderr, "coil-echo: cannot listen on %s: %s\n",
-			server.unix_path ? server.unix_path : server.host,
-			tool_listen_words(rc, server.unix_path != NULL, coil_strerror(rc)));
-		return rc;
-	}
-	if (server.unix_path)
-		printf("listening on %s\n", server.unix_path);
-	else
-		printf("listening on %s:%d\n", server.host, coil_listener_port(*ret_listener));
-	fflush(stdout);
-	return 0;
-}
-
-static int64_t microseconds(struct timeval time)
-{
-	return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
-}
-
-static void print_stats(void)
-{
-	struct coil_stats stats = {.size = sizeof stats};
-	struct rusage usage;
-
-	coil_stats(&stats);
-	getrusage(RUSAGE_SELF, &usage);
-	/* What a request costs of system calls, as the others say it. */
-	printf("stats requests %" PRIu64 " bytes %" PRIu64 " connections %" PRIu64
-	       " enters %" PRIu64 " cpu_us %" PRId64 " sqes %" PRIu64
-	       " cqes %" PRIu64 " allocations %" PRIu64 "\n",
-	       server.requests, server.bytes, server.connections, stats.enters + stats.at_once,
-	       microseconds(usage.ru_utime) + microseconds(usage.ru_stime), stats.sqes,
-	       stats.cqes, stats.allocations);
-	fflush(stdout);
-}
-
 static int serve(void *arg)
 {
 	struct coil_listener *listener;
-	int rc = listen_where_told(&listener);
+	int rc = server_listen(&listener, "coil-echo", &server.place);
 
 	(void)arg;
 	if (rc < 0)
 		return rc;
 	rc = server.is_parking ? serve_parked(listener) : serve_tasks(listener);
-	print_stats();
+	server_print_stats(&server.counts);
 	if (rc == -ECANCELED)
 		return 0;
 	fprintf(stderr, "coil-echo: accept: %s\n", coil_strerror(rc));
@@ -277,13 +225,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
 	case 'h':
-		server.host = arg;
+		server.place.host = arg;
 		return 0;
 	case 'p':
-		server.port = (int)tool_count(state, arg, 0, 65535);
+		server.place.port = (int)tool_count(state, arg, 0, 65535);
 		return 0;
 	case KEY_UNIX:
-		server.unix_path = arg;
+		server.place.unix_path = arg;
 		return 0;
 	case KEY_SIZE:
 		server.size = (size_t)tool_count(state, arg, 1, 16 << 20);

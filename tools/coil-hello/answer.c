@@ -89,7 +89,7 @@ static void add_copy(struct hello_out *out, const char *bytes, size_t count)
 
 static void add_body(struct hello_out *out, const char *body, size_t count)
 {
-	hello.bytes += count;
+	hello.counts.bytes += count;
 	if (count <= COPY_BYTES_MAX)
 		add_copy(out, body, count);
 	else
@@ -129,7 +129,7 @@ void hello_out_add(struct hello_out *out, const struct hello_answer *answer)
 	const char *body = hello.body;
 	size_t bytes = hello.options.body_bytes;
 
-	hello.requests++;
+	hello.counts.requests++;
 	if (answer->status == 200) {
 		add_hello_head(out);
 	} else {

@@ -13,6 +13,8 @@
 #ifndef COIL_TOOLS_COIL_HELLO_HELLO_H
 #define COIL_TOOLS_COIL_HELLO_HELLO_H
 
+#include "../server.h"
+
 #include <llhttp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,9 +31,7 @@
 
 /* What was asked for on the command line. */
 struct hello_options {
-	const char *host;
-	const char *unix_path;		/* NULL: TCP */
-	int port;
+	struct server_place place;
 	unsigned int connections;	/* at once */
 	size_t body_bytes;		/* of an answer */
 	size_t head_max;		/* bytes of a request's target, fields and trailers */
@@ -48,9 +48,7 @@ struct hello {
 	const char *body;
 	bool is_stopping;		/* it was told to end */
 	int64_t drain_until;		/* then; on coil_now()'s clock */
-	uint64_t requests;		/* answered, with whatever status */
-	uint64_t bytes;			/* of bodies */
-	uint64_t connections;		/* once it has ended */
+	struct server_counts counts;	/* requests with any answer; bytes of bodies */
 };
 
 extern struct hello hello;

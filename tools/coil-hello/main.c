@@ -7,15 +7,11 @@
  */
 #include "hello.h"
 
-#include "../tool.h"
-
 #include <argp.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #ifndef COIL_VERSION
 #define COIL_VERSION "0.1.0"
@@ -30,7 +26,7 @@ const char *argp_program_version = "coil-hello " COIL_VERSION;
 
 struct hello hello = {
 	.options = {
-		.host = "127.0.0.1",
+		.place.host = "127.0.0.1",
 		.connections = 10000,
 		.body_bytes = sizeof BODY - 1,
 		.head_max = 8192,
@@ -41,52 +37,6 @@ struct hello hello = {
 		.drain_ns = 5 * COIL_SEC,
 	},
 };
-
-static int listen_where_told(struct coil_listener **ret_listener)
-{
-	const struct hello_options *of = &hello.options;
-	int rc;
-
-	if (of->unix_path)
-		rc = coil_listen_unix(ret_listener, of->unix_path, NULL);
-	else
-		rc = coil_listen_tcp(ret_listener, of->host, of->port, NULL);
-	if (rc < 0) {
-		fprintf(stderr, "coil-hello: cannot listen on %s: %s\n",
-			of->unix_path ? of->unix_path : of->host,
-			tool_listen_words(rc, of->unix_path != NULL, coil_strerror(rc)));
-		return rc;
-	}
-	if (of->unix_path)
-		printf("listening on %s\n", of->unix_path);
-	else
-		printf(strchr(of->host, ':') ? "listening on [%s]:%d\n" : "listening on %s:%d\n",
-		       of->host, coil_listener_port(*ret_listener));
-	fflush(stdout);
-	return 0;
-}
-
-static int64_t microseconds(struct timeval time)
-{
-	return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
-}
-
-static void print_stats(void)
-{
-	struct coil_stats stats = {.size = sizeof stats};
-	struct rusage usage;
-
-	coil_stats(&stats);
-	getrusage(RUSAGE_SELF, &usage);
-	/* What a request costs of system calls, as the others say it. */
-	printf("stats requests %" PRIu64 " bytes %" PRIu64 " connections %" PRIu64
-	       " enters %" PRIu64 " cpu_us %" PRId64 " sqes %" PRIu64
-	       " cqes %" PRIu64 " allocations %" PRIu64 "\n",
-	       hello.requests, hello.bytes, hello.connections, stats.enters + stats.at_once,
-	       microseconds(usage.ru_utime) + microseconds(usage.ru_stime), stats.sqes,
-	       stats.cqes, stats.allocations);
-	fflush(stdout);
-}
 
 /*
  * Waits for the signal, and goes on for a last moment: who is in the backlog would be reset, and
@@ -105,7 +55,7 @@ static int await_signal(void *arg)
 	coil_sleep(HELLO_LAST_MOMENT_NS);
 	coil_scope_close(&shield);
 	coil_serve_stats(arg, &stats);
-	hello.connections = stats.accepted;
+	hello.counts.connections = stats.accepted;
 	coil_listener_close(arg);
 	return 0;
 }
@@ -134,7 +84,7 @@ static int serve(void *arg)
 {
 	struct coil_listener *listener;
 	struct coil_group group;
-	int rc = listen_where_told(&listener);
+	int rc = server_listen(&listener, "coil-hello", &hello.options.place);
 
 	(void)arg;
 	if (rc < 0)
@@ -147,7 +97,7 @@ static int serve(void *arg)
 		coil_listener_close(listener);
 	coil_group_cancel(&group);
 	coil_group_close(&group);
-	print_stats();
+	server_print_stats(&hello.counts);
 	if (rc < 0)
 		fprintf(stderr, "coil-hello: %s\n", coil_strerror(rc));
 	return rc;
@@ -217,13 +167,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'h':
-		of->host = arg;
+		of->place.host = arg;
 		return 0;
 	case 'p':
-		of->port = (int)tool_count(state, arg, 0, 65535);
+		of->place.port = (int)tool_count(state, arg, 0, 65535);
 		return 0;
 	case KEY_UNIX:
-		of->unix_path = arg;
+		of->place.unix_path = arg;
 		return 0;
 	case KEY_BODY:
 		of->body_bytes = (size_t)tool_count(state, arg, 0, BODY_BYTES_MAX);

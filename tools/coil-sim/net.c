@@ -10,18 +10,6 @@
 
 #define PIECE 1500
 
-static struct coil_listener *listen_somewhere(char port[8], unsigned connections_max)
-{
-	struct coil_listen_options options = {.size = sizeof options,
-					      .connections_max = connections_max};
-	struct coil_listener *listener;
-
-	if (coil_listen_tcp(&listener, "127.0.0.1", 0, &options) < 0)
-		return NULL;
-	snprintf(port, 8, "%d", coil_listener_port(listener));
-	return listener;
-}
-
 /* Of any scope, so that one that fails ends too. */
 static int in_time(int (*entry)(void *arg), void *arg)
 {
@@ -102,7 +90,7 @@ int scenario_accept(void *arg)
 	struct house house = {0};
 
 	(void)arg;
-	house.listener = listen_somewhere(house.port, pick_one_in(2) ? 1 + coil_sim_pick(3) : 0);
+	house.listener = scenario_listen(house.port, pick_one_in(2) ? 1 + coil_sim_pick(3) : 0);
 	if (!house.listener)
 		return 0;
 	for (int i = 0; i < ACCEPTORS; i++)
@@ -312,7 +300,7 @@ static int meet(void *arg)
 static bool connect_line(struct pipe_line *line)
 {
 	char port[8];
-	struct meeting meeting = {.listener = listen_somewhere(port, 0)};
+	struct meeting meeting = {.listener = scenario_listen(port, 0)};
 	bool is_there = false;
 
 	if (!meeting.listener)

@@ -124,9 +124,9 @@ int scenario_serve(void *arg)
 	struct coil_task *server;
 
 	(void)arg;
-	if (coil_listen_tcp(&service.listener, "127.0.0.1", 0, NULL) < 0)
+	service.listener = scenario_listen(service.port, 0);
+	if (!service.listener)
 		return 0;
-	snprintf(service.port, sizeof service.port, "%d", coil_listener_port(service.listener));
 	choose_service(&service);
 	server = coil_spawn(run_service, &service);
 	coil_group_open(&group, COIL_GROUP_SUPERVISE);
@@ -224,9 +224,9 @@ int scenario_pool(void *arg)
 	struct coil_group group;
 
 	(void)arg;
-	if (coil_listen_tcp(&places.listener, "127.0.0.1", 0, NULL) < 0)
+	places.listener = scenario_listen(places.port, 0);
+	if (!places.listener)
 		return 0;
-	snprintf(places.port, sizeof places.port, "%d", coil_listener_port(places.listener));
 	if (coil_conn_pool_open(&places.pool, &options) < 0) {
 		coil_listener_close(places.listener);
 		return 0;

@@ -45,6 +45,18 @@ int doze(int64_t duration)
 	return rc;
 }
 
+struct coil_listener *scenario_listen(char port[8], unsigned connections_max)
+{
+	struct coil_listen_options options = {.size = sizeof options,
+					      .connections_max = connections_max};
+	struct coil_listener *listener;
+
+	if (coil_listen_tcp(&listener, "127.0.0.1", 0, &options) < 0)
+		return NULL;
+	snprintf(port, 8, "%d", coil_listener_port(listener));
+	return listener;
+}
+
 unsigned char byte_at(uint64_t at)
 {
 	return (unsigned char)(at * 167 + (at >> 8) * 59 + (at >> 16));

@@ -43,6 +43,9 @@ bool pick_one_in(unsigned n);
 /* Sleeps, and holds that it was not too short. */
 int doze(int64_t duration);
 
+/* On the loopback, at a port of its own, written to @port; NULL: it failed. 0: no maximum. */
+struct coil_listener *scenario_listen(char port[8], unsigned connections_max);
+
 /* The byte that stands at @at in every stream of this program. */
 unsigned char byte_at(uint64_t at);
 void fill_bytes(unsigned char *bytes, size_t count, uint64_t from);

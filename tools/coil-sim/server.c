@@ -143,9 +143,9 @@ int scenario_tcp(void *arg)
 	struct place place = {0};
 
 	(void)arg;
-	if (coil_listen_tcp(&place.listener, "127.0.0.1", 0, NULL) < 0)
+	place.listener = scenario_listen(place.port, 0);
+	if (!place.listener)
 		return 0;
-	snprintf(place.port, sizeof place.port, "%d", coil_listener_port(place.listener));
 	serve_clients(&place);
 	return 0;
 }
