@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Queues: their kinds, their bounds and limits, and what stops the program. */
+#include "support/shortage.h"
 #include "task/rig.h"
 
 #include <pthread.h>
@@ -129,35 +130,6 @@ IN_TASK(queue, a_bounded_one_allocates_at_its_beginning_alone)
 /* -- An allocator that says no -------------------------------------------------------------------
  */
 
-static int allocations_left;
-
-static void *limited_alloc(void *context, size_t bytes)
-{
-	(void)context;
-	return allocations_left-- > 0 ? malloc(bytes) : NULL;
-}
-
-static void *limited_resize(void *context, void *memory, size_t old_bytes, size_t new_bytes)
-{
-	(void)context;
-	(void)old_bytes;
-	return allocations_left-- > 0 ? realloc(memory, new_bytes) : NULL;
-}
-
-static void limited_free(void *context, void *memory, size_t bytes)
-{
-	(void)context;
-	(void)bytes;
-	free(memory);
-}
-
-static const struct coil_alloc limited = {
-	.size = sizeof limited,
-	.alloc = limited_alloc,
-	.resize = limited_resize,
-	.free = limited_free,
-};
-
 #define TIMERS 4096
 
 static void select_runs_out_of_memory(void)
@@ -177,13 +149,13 @@ static void select_runs_out_of_memory(void)
 	EXPECT_EQ(coil_select(cases, 20, 0), -ENOMEM);
 	cases[1] = coil_case_deadline(coil_now() + COIL_SEC);
 	EXPECT_EQ(coil_select(cases, 2, 0), -ENOMEM);
-	allocations_left = 1;
+	shortage_after(1);
 	EXPECT_EQ(coil_select(cases, 20, 0), -ENOMEM);
 	EXPECT_EQ(coil_channel_try_send(&channel, "8 bytes"), -EAGAIN); /* nobody was left */
 	coil_channel_deinit(&channel);
 	while (count > 0)
 		coil_timer_cancel(&timers[--count]);
-	allocations_left = 0;
+	shortage_after(0);
 }
 
 static int runs_out_of_memory(void *arg)
@@ -195,7 +167,7 @@ static int runs_out_of_memory(void *arg)
 	int rc;
 
 	(void)arg;
-	allocations_left = 0;
+	shortage_after(0);
 	select_runs_out_of_memory();
 	EXPECT_EQ(coil_queue_init(&queue, 8, 10), -ENOMEM);
 	coil_queue_deinit(&queue);
@@ -204,7 +176,7 @@ static int runs_out_of_memory(void *arg)
 	EXPECT_EQ(coil_broadcast_init(&broadcast, 8, 10), -ENOMEM);
 	coil_broadcast_deinit(&broadcast);
 	EXPECT_EQ(coil_queue_init(&queue, 8, 0), 0);
-	allocations_left = 2;
+	shortage_after(2);
 	while ((rc = coil_queue_put(&queue, &count)) == 0)
 		count++;
 	EXPECT_EQ(rc, -ENOMEM);
@@ -212,7 +184,7 @@ static int runs_out_of_memory(void *arg)
 	for (long i = 0, item; i < count; i++)
 		EXPECT(coil_queue_get(&queue, &item) == 0 && item == i);
 	coil_queue_deinit(&queue);
-	allocations_left = 1000;
+	shortage.is_on = false;
 	return 0;
 }
 
@@ -220,8 +192,7 @@ TEST(queue, an_allocation_that_fails_loses_nothing)
 {
 	struct coil_options options = rig_options();
 
-	allocations_left = 1000;
-	options.alloc = &limited;
+	options.alloc = &shortage_alloc;
 	EXPECT_EQ(coil_run_with(&options, runs_out_of_memory, NULL), 0);
 }
 

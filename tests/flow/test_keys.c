@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "support/shortage.h"
 #include "support/test.h"
 
 #define MANY 1000
@@ -95,36 +96,20 @@ TEST(keys, a_copy_has_bytes_of_its_own_with_a_zero_behind)
 	EXPECT_EQ(key_copy(&number, NULL).number, 9);
 }
 
-static int allocations_left;
-
-static void *alloc_few(void *context, size_t bytes)
-{
-	(void)context;
-	return allocations_left-- > 0 ? malloc(bytes) : NULL;
-}
-
-static void free_it(void *context, void *memory, size_t bytes)
-{
-	(void)context;
-	(void)bytes;
-	free(memory);
-}
-
 TEST(keys, without_memory_to_grow_chains_get_longer)
 {
-	const struct coil_alloc few = { sizeof few, alloc_few, NULL, free_it, NULL };
-
 	keys_init(&table, 1);
 	nodes[0].key = coil_key_number(0);
-	allocations_left = 0;
-	EXPECT_EQ(keys_add(&table, &few, &nodes[0]), -ENOMEM);
+	shortage_after(0);
+	EXPECT_EQ(keys_add(&table, &shortage_alloc, &nodes[0]), -ENOMEM);
 	EXPECT_EQ(keys_find(&table, &nodes[0].key), NULL);
-	allocations_left = 1;
+	shortage_after(1);
 	for (int i = 0; i < 100; i++) {
 		nodes[i].key = coil_key_number((uint64_t)i);
-		EXPECT_EQ(keys_add(&table, &few, &nodes[i]), 0);
+		EXPECT_EQ(keys_add(&table, &shortage_alloc, &nodes[i]), 0);
 	}
 	for (int i = 0; i < 100; i++)
 		EXPECT_EQ(keys_find(&table, &nodes[i].key), &nodes[i]);
-	keys_deinit(&table, &few);
+	keys_deinit(&table, &shortage_alloc);
+	shortage.is_on = false;
 }

@@ -1,38 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory that runs out: -ENOMEM, and nothing is left behind. */
+#include "support/shortage.h"
 #include "task/rig.h"
 
 #include <sys/resource.h>
 
-static bool memory_is_out;
-
-static void *alloc_or_not(void *context, size_t bytes)
-{
-	(void)context;
-	return memory_is_out ? NULL : malloc(bytes);
-}
-
-static void *resize_or_not(void *context, void *memory, size_t old_bytes, size_t new_bytes)
-{
-	(void)context;
-	(void)old_bytes;
-	return memory_is_out ? NULL : realloc(memory, new_bytes);
-}
-
-static void free_it(void *context, void *memory, size_t bytes)
-{
-	(void)context;
-	(void)bytes;
-	free(memory);
-}
-
 static void run_with_it(int (*entry)(void *arg))
 {
-	struct coil_alloc alloc = { sizeof alloc, alloc_or_not, resize_or_not, free_it, NULL };
 	struct coil_options options = rig_options();
 
-	memory_is_out = false;
-	options.alloc = &alloc;
+	shortage.is_on = false;
+	options.alloc = &shortage_alloc;
 	EXPECT_EQ(coil_run_with(&options, entry, NULL), 0);
 }
 
@@ -42,11 +20,11 @@ static int keyed_without_memory(void *arg)
 	struct coil_key key = coil_key_text("key");
 
 	coil_keyed_open(&keyed, COIL_GROUP_FAIL_FAST);
-	memory_is_out = true;
+	shortage.is_on = true;
 	EXPECT_EQ(coil_keyed_go(&keyed, key, rig_return, arg), -ENOMEM);
 	EXPECT_EQ(coil_keyed_count(&keyed), 0);
 	EXPECT_EQ(coil_keyed_task(&keyed, key), NULL);
-	memory_is_out = false;
+	shortage.is_on = false;
 	EXPECT_EQ(coil_keyed_go(&keyed, key, rig_return, arg), 0);
 	EXPECT_EQ(coil_keyed_close(&keyed), 0);
 	return 0;
@@ -70,10 +48,10 @@ static int flight_without_memory(void *arg)
 
 	(void)arg;
 	coil_flights_open(&flights, NULL);
-	memory_is_out = true;
+	shortage.is_on = true;
 	EXPECT_EQ(coil_flight_do(&flights, coil_key_text("key"), &call), -ENOMEM);
 	EXPECT_EQ(coil_flight_forget(&flights, coil_key_text("key")), -ENOENT);
-	memory_is_out = false;
+	shortage.is_on = false;
 	EXPECT_EQ(coil_flight_do(&flights, coil_key_text("key"), &call), 3);
 	EXPECT_EQ(coil_flights_close(&flights), 0);
 	return 0;
@@ -91,9 +69,9 @@ static int rate_without_memory(void *arg)
 	(void)arg;
 	EXPECT_EQ(coil_rate_init(&rate, 1, COIL_MSEC, 1), 0);
 	EXPECT_EQ(coil_rate_acquire(&rate, 1), 0);
-	memory_is_out = true; /* the loop has had no timer so far */
+	shortage.is_on = true; /* the loop has had no timer so far */
 	EXPECT_EQ(coil_rate_acquire(&rate, 1), -ENOMEM);
-	memory_is_out = false;
+	shortage.is_on = false;
 	EXPECT_EQ(coil_rate_acquire(&rate, 1), 0);
 	coil_rate_deinit(&rate);
 	return 0;

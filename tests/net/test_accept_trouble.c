@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Accepting while descriptors or memory run out: nobody is lost, nothing spins. */
 #include "net/rig.h"
+#include "support/shortage.h"
 
 #include "loop/loop.h"
 
@@ -110,29 +111,6 @@ TEST(accept, a_shortage_that_lasts_does_not_spin)
 #define CROWD 300
 #define KEPT 256u /* room at the beginning */
 
-static bool is_short;
-
-/* The growth of the ring of what came, and no other. */
-static void *alloc_but(void *context, size_t bytes)
-{
-	(void)context;
-	return is_short && bytes == 2 * KEPT * sizeof(int) ? NULL : malloc(bytes);
-}
-
-static void *resize_it(void *context, void *memory, size_t old_bytes, size_t new_bytes)
-{
-	(void)context;
-	(void)old_bytes;
-	return realloc(memory, new_bytes);
-}
-
-static void free_it(void *context, void *memory, size_t bytes)
-{
-	(void)context;
-	(void)bytes;
-	free(memory);
-}
-
 static int crowd(void *arg)
 {
 	static struct coil_stream *clients[CROWD];
@@ -140,14 +118,19 @@ static int crowd(void *arg)
 	struct coil_stream *stream;
 	uint64_t lost;
 
-	is_short = arg != NULL;
+	/* The growth of the ring of what came, and no other. */
+	shortage = (struct shortage){
+		.is_on = arg != NULL,
+		.least = 2 * KEPT * sizeof(int),
+		.most = 2 * KEPT * sizeof(int),
+	};
 	EXPECT_EQ(coil_listen_tcp(&listener, "127.0.0.1", 0, NULL), 0);
 	for (int i = 0; i < CROWD; i++)
 		EXPECT_EQ(coil_connect_tcp(&clients[i], "127.0.0.1", rig_port(listener), NULL), 0);
 	EXPECT_EQ(coil_accept(listener, &stream), 0);
 	coil_stream_close(stream);
 	lost = rig_counters(listener).lost;
-	if (is_short && loop_current->driver->features & DRIVER_MULTISHOT_ACCEPT)
+	if (arg && loop_current->driver->features & DRIVER_MULTISHOT_ACCEPT)
 		EXPECT_EQ(lost, CROWD - KEPT);
 	else
 		EXPECT_EQ(lost, 0);
@@ -164,10 +147,7 @@ static int crowd(void *arg)
 
 TEST(accept, what_there_was_no_memory_for_is_counted)
 {
-	static const struct coil_alloc alloc = {
-		.size = sizeof alloc, .alloc = alloc_but, .resize = resize_it, .free = free_it
-	};
-	struct coil_options options = {.size = sizeof options, .alloc = &alloc};
+	struct coil_options options = {.size = sizeof options, .alloc = &shortage_alloc};
 
 	ASSERT_EQ(coil_run_with(&options, crowd, "short"), 0);
 	ASSERT_EQ(coil_run_with(&options, crowd, NULL), 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Connecting: addresses, names, races, cancels. */
 #include "net/rig.h"
+#include "support/shortage.h"
 
 #include "loop/loop.h"
 #include "net/connect.h"
@@ -375,28 +376,6 @@ TEST(connect, several_addresses_race)
 
 /* -- Memory ------------------------------------------------------------------------------------ */
 
-static bool memory_is_out;
-
-static void *alloc_maybe(void *context, size_t bytes)
-{
-	(void)context;
-	return memory_is_out ? NULL : malloc(bytes);
-}
-
-static void *resize_maybe(void *context, void *memory, size_t old_bytes, size_t new_bytes)
-{
-	(void)context;
-	(void)old_bytes;
-	return realloc(memory, new_bytes);
-}
-
-static void free_it(void *context, void *memory, size_t bytes)
-{
-	(void)context;
-	(void)bytes;
-	free(memory);
-}
-
 static int accept_it(void *arg)
 {
 	struct coil_stream *stream;
@@ -417,7 +396,7 @@ static int without_memory(void *arg)
 	(void)arg;
 	EXPECT_EQ(coil_listen_tcp(&listener, "127.0.0.1", 0, NULL), 0);
 	EXPECT_EQ(coil_connect_tcp(&stream, "127.0.0.1", rig_port(listener), NULL), 0);
-	memory_is_out = true;
+	shortage.is_on = true;
 	EXPECT_EQ(coil_listen_tcp(&other, "127.0.0.1", 0, NULL), -ENOMEM);
 	EXPECT_EQ(coil_listen_unix(&other, rig_path("memory"), NULL), -ENOMEM);
 	EXPECT_EQ(coil_connect_tcp(&none, "127.0.0.1", rig_port(listener), NULL), -ENOMEM);
@@ -427,7 +406,7 @@ static int without_memory(void *arg)
 	/* An accept waits until there is some again; the connection is not lost. */
 	task = coil_spawn(accept_it, listener);
 	coil_sleep(50 * COIL_MSEC);
-	memory_is_out = false;
+	shortage.is_on = false;
 	EXPECT_EQ(coil_join(task), 0);
 	coil_stream_close(stream);
 	coil_listener_close(listener);
@@ -436,13 +415,7 @@ static int without_memory(void *arg)
 
 TEST(connect, lack_of_memory_is_an_error_and_no_accept_fails_of_it)
 {
-	static const struct coil_alloc alloc = {
-		.size = sizeof alloc,
-		.alloc = alloc_maybe,
-		.resize = resize_maybe,
-		.free = free_it,
-	};
-	struct coil_options options = {.size = sizeof options, .alloc = &alloc};
+	struct coil_options options = {.size = sizeof options, .alloc = &shortage_alloc};
 
 	ASSERT_EQ(coil_run_with(&options, without_memory, NULL), 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Leases: in buffers of the loop's, or copies; given back, or named at the end. */
 #include "net/receive_rig.h"
+#include "support/shortage.h"
 
 #include "loop/leases.h"
 
@@ -270,28 +271,6 @@ TEST(lease, that_waits_is_told_of_a_reset)
 	RUN(reset_after_large);
 }
 
-static bool is_out_of_memory;
-
-static void *alloc_or_not(void *context, size_t bytes)
-{
-	(void)context;
-	return is_out_of_memory && bytes >= LEASE_BYTES ? NULL : malloc(bytes);
-}
-
-static void *resize_any(void *context, void *memory, size_t old_bytes, size_t new_bytes)
-{
-	(void)context;
-	(void)old_bytes;
-	return realloc(memory, new_bytes);
-}
-
-static void free_any(void *context, void *memory, size_t bytes)
-{
-	(void)context;
-	(void)bytes;
-	free(memory);
-}
-
 static int lease_without_memory(void *arg)
 {
 	static struct coil_lease only;
@@ -302,9 +281,9 @@ static int lease_without_memory(void *arg)
 		return 0;
 	socket_stream_of(pair.b)->is_large = true;
 	EXPECT_EQ(coil_stream_write(pair.a, "here", 4), 4);
-	is_out_of_memory = true;
+	shortage = (struct shortage){.is_on = true, .least = LEASE_BYTES};
 	EXPECT_EQ(lease_one(pair.b), -ENOMEM);
-	is_out_of_memory = false;
+	shortage.is_on = false;
 	EXPECT_EQ(coil_stream_read_lease(pair.b, &only), 4);
 	EXPECT_MEM_EQ(only.data, "here", 4);
 	coil_lease_release(&only);
@@ -314,13 +293,7 @@ static int lease_without_memory(void *arg)
 
 TEST(lease, without_memory_takes_nothing)
 {
-	static const struct coil_alloc alloc = {
-		.size = sizeof alloc,
-		.alloc = alloc_or_not,
-		.resize = resize_any,
-		.free = free_any,
-	};
-	struct coil_options options = {.size = sizeof options, .alloc = &alloc};
+	struct coil_options options = {.size = sizeof options, .alloc = &shortage_alloc};
 
 	ASSERT_EQ(coil_run_with(&options, lease_without_memory, NULL), 0);
 }

@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Datagrams: UDP and unix, one and many, with descriptors, cancels and closes. */
 #include "net/rig.h"
+#include "support/udp_pair.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static bool pair_open(struct coil_udp *pair[2], const char *host, unsigned flags)
-{
-	struct coil_udp_options options = {.size = sizeof options, .flags = flags};
-	struct coil_address to;
-
-	for (int i = 0; i < 2; i++)
-		EXPECT_EQ(coil_udp_open(&pair[i], host, 0, &options), 0);
-	for (int i = 0; i < 2; i++) {
-		EXPECT_GT(coil_udp_local_address(pair[!i], &to), 0);
-		EXPECT_EQ(coil_udp_connect(pair[i], &to), 0);
-	}
-	return true;
-}
-
-static void pair_close(struct coil_udp *pair[2])
-{
-	coil_udp_close(pair[0]);
-	coil_udp_close(pair[1]);
-}
 
 static int send_receive(void *arg)
 {
@@ -39,7 +20,7 @@ static int send_receive(void *arg)
 	static char huge[1 << 20];
 
 	(void)arg;
-	pair_open(pair, "127.0.0.1", 0);
+	udp_pair_open(pair, 0);
 	EXPECT_EQ(coil_udp_send(pair[0], "hello", 5), 5);
 	EXPECT_EQ(coil_udp_recv_from(pair[1], buf, sizeof buf, &from), 5);
 	EXPECT_EQ(coil_address_text(&from, text, sizeof text), 0);
@@ -58,7 +39,7 @@ static int send_receive(void *arg)
 	EXPECT_EQ(coil_udp_send(pair[1], huge, sizeof huge), -EMSGSIZE);
 	stats.size = 0;
 	EXPECT_EQ(coil_udp_stats(pair[1], &stats), -EINVAL);
-	pair_close(pair);
+	udp_pair_close(pair);
 	return 0;
 }
 
@@ -162,7 +143,7 @@ static int many(void *arg)
 	int next = 0;
 
 	(void)arg;
-	pair_open(pair, "127.0.0.1", 0);
+	udp_pair_open(pair, 0);
 	memset(out, 0, sizeof out);
 	memset(in, 0, sizeof in);
 	for (int i = 0; i < 100; i++) {
@@ -184,7 +165,7 @@ static int many(void *arg)
 		}
 	}
 	EXPECT_EQ(next, 100);
-	pair_close(pair);
+	udp_pair_close(pair);
 	return 0;
 }
 
@@ -205,7 +186,7 @@ static int segments(void *arg)
 
 	for (size_t i = 0; i < sizeof out; i++)
 		out[i] = (unsigned char)(i * 7);
-	pair_open(pair, "127.0.0.1", is_joined ? COIL_UDP_GRO : 0);
+	udp_pair_open(pair, is_joined ? COIL_UDP_GRO : 0);
 	/* In portions that fit the receiver's buffer. */
 	for (size_t at = 0; at < sizeof out; at += 50000) {
 		size_t left = sizeof out - at;
@@ -232,7 +213,7 @@ static int segments(void *arg)
 	EXPECT_EQ(coil_udp_stats(pair[0], &stats), 0);
 	EXPECT_EQ(stats.sent, 201);
 	EXPECT_EQ(stats.sent_bytes, sizeof out);
-	pair_close(pair);
+	udp_pair_close(pair);
 	return 0;
 }
 
@@ -269,7 +250,7 @@ static int ends(void *arg)
 	struct coil_scope scope;
 
 	(void)arg;
-	pair_open(pair, "127.0.0.1", 0);
+	udp_pair_open(pair, 0);
 	EXPECT_EQ(coil_timeout(5 * COIL_MSEC, receives, pair[0]), -ETIME);
 	EXPECT_EQ(coil_timeout(5 * COIL_MSEC, receives_many, pair[0]), -ETIME);
 	coil_scope_open(&scope);

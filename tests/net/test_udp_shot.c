@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Datagrams by one receive for many: going over and back, and that nothing else changes. */
 #include "net/receive_rig.h"
+#include "support/udp_pair.h"
 
 #include "net/udp.h"
 
@@ -13,27 +14,6 @@
 #ifndef SOL_UDP
 #define SOL_UDP 17
 #endif
-
-static bool pair_open(struct coil_udp *pair[2], unsigned flags)
-{
-	struct coil_udp_options options = {.size = sizeof options, .flags = flags,
-					   .receive_buffer = 200000};
-	struct coil_address to;
-
-	for (int i = 0; i < 2; i++)
-		EXPECT_EQ(coil_udp_open(&pair[i], "127.0.0.1", 0, &options), 0);
-	for (int i = 0; i < 2; i++) {
-		EXPECT_GT(coil_udp_local_address(pair[!i], &to), 0);
-		EXPECT_EQ(coil_udp_connect(pair[i], &to), 0);
-	}
-	return true;
-}
-
-static void pair_close(struct coil_udp *pair[2])
-{
-	coil_udp_close(pair[0]);
-	coil_udp_close(pair[1]);
-}
 
 static bool is_shot(const struct coil_udp *udp)
 {
@@ -69,7 +49,7 @@ SCENARIO(datagrams_go_over_until_a_call_has_more_room)
 	struct coil_udp *pair[2];
 
 	(void)arg;
-	pair_open(pair, 0);
+	udp_pair_open(pair, 0);
 	for (unsigned char i = 0; i < 40; i++)
 		pass(pair, i);
 	if (!coil_sim_active() && has_multishot())
@@ -98,7 +78,7 @@ SCENARIO(datagrams_go_over_until_a_call_has_more_room)
 		EXPECT_EQ(coil_udp_send(pair[0], large, sizeof large), (int)sizeof large);
 		EXPECT_EQ(coil_udp_recv(pair[1], room, sizeof room), (int)sizeof large);
 	}
-	pair_close(pair);
+	udp_pair_close(pair);
 	return 0;
 }
 
@@ -108,7 +88,7 @@ static int count_requests(void *arg)
 	uint64_t pushed, allocations;
 
 	(void)arg;
-	pair_open(pair, 0);
+	udp_pair_open(pair, 0);
 	for (unsigned char i = 0; i < 20; i++)
 		pass(pair, i);
 	pushed = loop_current->ring.pushed;
@@ -118,7 +98,7 @@ static int count_requests(void *arg)
 	pushed = loop_current->ring.pushed - pushed;
 	EXPECT_EQ(pushed, has_multishot() ? 100 : 200);
 	EXPECT_EQ(loop_current->allocations, allocations);
-	pair_close(pair);
+	udp_pair_close(pair);
 	return 0;
 }
 
@@ -134,7 +114,7 @@ static int chosen(void *arg)
 	char buf[8];
 
 	(void)arg;
-	pair_open(pair, 0);
+	udp_pair_open(pair, 0);
 	EXPECT_EQ(coil_udp_set_receive(pair[0], 3), -EINVAL);
 	EXPECT_EQ(coil_udp_set_receive(pair[0], -1), -EINVAL);
 	choose_shot(pair[1], COIL_RECEIVE_MULTISHOT);
@@ -155,7 +135,7 @@ static int chosen(void *arg)
 	for (unsigned char i = 0; i < 30; i++)
 		pass(pair, i);
 	EXPECT_EQ(is_shot(pair[1]), has_multishot());
-	pair_close(pair);
+	udp_pair_close(pair);
 	EXPECT_EQ(coil_unixgram_open(&gram, NULL, NULL), 0);
 	EXPECT_EQ(coil_udp_set_receive(gram, COIL_RECEIVE_MULTISHOT), -EOPNOTSUPP);
 	coil_udp_close(gram);
@@ -179,7 +159,7 @@ SCENARIO(datagrams_are_told_whole_cut_and_empty)
 	struct coil_udp *pair[2];
 
 	(void)arg;
-	pair_open(pair, 0);
+	udp_pair_open(pair, 0);
 	choose_shot(pair[1], COIL_RECEIVE_MULTISHOT);
 	for (int i = 0; i < 3; i++) {
 		EXPECT_EQ(coil_udp_send(pair[0], "", 0), 0);
@@ -205,7 +185,7 @@ SCENARIO(datagrams_are_told_whole_cut_and_empty)
 	EXPECT_EQ(coil_udp_stats(pair[1], &stats), 0);
 	EXPECT_EQ(stats.received, 11);
 	EXPECT_EQ(stats.truncated, 7);
-	pair_close(pair);
+	udp_pair_close(pair);
 	return 0;
 }
 
@@ -258,7 +238,7 @@ static int joined(void *arg)
 
 	(void)arg;
 	memset(out, 'z', sizeof out);
-	pair_open(pair, COIL_UDP_GRO);
+	udp_pair_open(pair, COIL_UDP_GRO);
 	choose_shot(pair[1], COIL_RECEIVE_MULTISHOT);
 	for (int round = 0; round < 3; round++) {
 		int got = 0;
@@ -278,7 +258,7 @@ static int joined(void *arg)
 			got += n;
 		}
 	}
-	pair_close(pair);
+	udp_pair_close(pair);
 	return 0;
 }
 
@@ -295,7 +275,7 @@ SCENARIO(nobody_there_is_told_once)
 	int port, rc;
 
 	(void)arg;
-	pair_open(pair, 0);
+	udp_pair_open(pair, 0);
 	choose_shot(pair[1], COIL_RECEIVE_MULTISHOT);
 	pass(pair, 7);
 	port = coil_udp_local_address(pair[0], &to);
@@ -310,7 +290,7 @@ SCENARIO(nobody_there_is_told_once)
 	EXPECT_GT(coil_udp_local_address(pair[1], &to), 0);
 	EXPECT_EQ(coil_udp_connect(pair[0], &to), 0);
 	pass(pair, 8);
-	pair_close(pair);
+	udp_pair_close(pair);
 	return 0;
 }
 
@@ -344,7 +324,7 @@ SCENARIO(datagrams_find_whoever_waits)
 	int got = 0, cancelled = 0;
 
 	(void)arg;
-	pair_open(pair, 0);
+	udp_pair_open(pair, 0);
 	choose_shot(pair[1], COIL_RECEIVE_MULTISHOT);
 	for (int round = 0; round < 4; round++) {
 		for (int i = 0; i < 6; i++)
@@ -368,7 +348,7 @@ SCENARIO(datagrams_find_whoever_waits)
 	}
 	EXPECT_LE(cancelled, 4);
 	EXPECT_EQ(coil_timeout(COIL_MSEC, receives, pair[1]), -ETIME);
-	pair_close(pair);
+	udp_pair_close(pair);
 	return 0;
 }
 
@@ -382,7 +362,7 @@ SCENARIO(a_close_ends_receives_and_frees_the_port)
 	int port;
 
 	(void)arg;
-	pair_open(pair, 0);
+	udp_pair_open(pair, 0);
 	port = coil_udp_local_address(pair[1], &to);
 	choose_shot(pair[1], COIL_RECEIVE_MULTISHOT);
 	pass(pair, 1);
@@ -431,7 +411,7 @@ SCENARIO(datagrams_are_kept_without_buffers)
 
 	(void)arg;
 	for (int i = 0; i < SOCKETS; i++) {
-		pair_open(pairs[i], 0);
+		udp_pair_open(pairs[i], 0);
 		choose_shot(pairs[i][1], COIL_RECEIVE_MULTISHOT);
 		pass(pairs[i], 1);
 	}
@@ -462,7 +442,7 @@ SCENARIO(datagrams_are_kept_without_buffers)
 				seen |= bit;
 			}
 		}
-		pair_close(pairs[i]);
+		udp_pair_close(pairs[i]);
 	}
 	return 0;
 }

@@ -159,6 +159,19 @@ static int read_to_the_end(void *stream)
 	return rc < 0 ? rc : all;
 }
 
+/* A task in the middle of a write whose peer does not read; NULL: there is no network. */
+static struct coil_task *write_halfway(struct rig_pair *pair)
+{
+	struct coil_task *writer;
+
+	if (!rig_tcp_pair(pair))
+		return NULL;
+	has_zero_copy(pair->a, 1);
+	writer = coil_spawn(write_much, pair->a);
+	coil_sleep(5 * COIL_MSEC);
+	return writer;
+}
+
 /* What was sent by then is the count; the peer takes it before the writer is free. */
 SCENARIO(a_cancelled_zero_copy_tells_what_was_sent)
 {
@@ -167,11 +180,9 @@ SCENARIO(a_cancelled_zero_copy_tells_what_was_sent)
 	int rc;
 
 	(void)arg;
-	if (!rig_tcp_pair(&pair))
+	writer = write_halfway(&pair);
+	if (!writer)
 		return 0;
-	has_zero_copy(pair.a, 1);
-	writer = coil_spawn(write_much, pair.a);
-	coil_sleep(5 * COIL_MSEC);
 	coil_cancel(writer);
 	reader = coil_spawn(read_to_the_end, pair.b);
 	rc = coil_join(writer);
@@ -189,11 +200,9 @@ SCENARIO(a_zero_copy_to_a_peer_that_goes_is_an_error)
 	int rc;
 
 	(void)arg;
-	if (!rig_tcp_pair(&pair))
+	writer = write_halfway(&pair);
+	if (!writer)
 		return 0;
-	has_zero_copy(pair.a, 1);
-	writer = coil_spawn(write_much, pair.a);
-	coil_sleep(5 * COIL_MSEC);
 	coil_stream_close(pair.b);
 	rc = coil_join(writer);
 	EXPECT(rc == -ECONNRESET || rc == -EPIPE);
@@ -207,11 +216,9 @@ SCENARIO(a_close_ends_a_zero_copy_when_the_network_is_done)
 	struct rig_pair pair;
 
 	(void)arg;
-	if (!rig_tcp_pair(&pair))
+	writer = write_halfway(&pair);
+	if (!writer)
 		return 0;
-	has_zero_copy(pair.a, 1);
-	writer = coil_spawn(write_much, pair.a);
-	coil_sleep(5 * COIL_MSEC);
 	reader = coil_spawn(read_to_the_end, pair.b);
 	coil_stream_close(pair.a);
 	EXPECT_EQ(coil_join(writer), -EPIPE);

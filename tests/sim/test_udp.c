@@ -2,28 +2,9 @@
 /* Datagrams of coil/udp.h on the simulated kernel, with seeds: lost, twice, late, in disorder. */
 #define TEST_TIMEOUT_S 120
 #include "sim/rig.h"
+#include "support/udp_pair.h"
 
 #include <sys/socket.h>
-
-static bool pair_open(struct coil_udp *pair[2], const char *host, unsigned flags)
-{
-	struct coil_udp_options options = {.size = sizeof options, .flags = flags};
-	struct coil_address to;
-
-	for (int i = 0; i < 2; i++)
-		EXPECT_EQ(coil_udp_open(&pair[i], host, 0, &options), 0);
-	for (int i = 0; i < 2; i++) {
-		EXPECT_GT(coil_udp_local_address(pair[!i], &to), 0);
-		EXPECT_EQ(coil_udp_connect(pair[i], &to), 0);
-	}
-	return true;
-}
-
-static void pair_close(struct coil_udp *pair[2])
-{
-	coil_udp_close(pair[0]);
-	coil_udp_close(pair[1]);
-}
 
 #define NUMBERS 40
 
@@ -100,7 +81,7 @@ static int big(void *arg)
 	int got = 0;
 
 	(void)arg;
-	pair_open(pair, "127.0.0.1", COIL_UDP_GRO);
+	udp_pair_open(pair, COIL_UDP_GRO);
 	/* No segments there: one by one. */
 	EXPECT_EQ(coil_udp_send_segments(pair[0], &message), 5000);
 	while (got < 5000) {
@@ -111,7 +92,7 @@ static int big(void *arg)
 			break;
 		got += n;
 	}
-	pair_close(pair);
+	udp_pair_close(pair);
 	return 0;
 }
 

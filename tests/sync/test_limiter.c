@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Capacity limiters: Trio's, with its rules. */
+#include "support/shortage.h"
 #include "task/rig.h"
 
 static struct coil_limiter limiter;
@@ -189,62 +190,34 @@ IN_TASK(limiter, many_borrowers_come_and_go)
 
 /* -- Without memory ---------------------------------------------------------- */
 
-static bool refuses;
-
-static void *alloc_or_refuse(void *context, size_t bytes)
-{
-	(void)context;
-	return refuses ? NULL : malloc(bytes);
-}
-
-static void *resize_or_refuse(void *context, void *memory, size_t old_bytes, size_t new_bytes)
-{
-	(void)context;
-	(void)old_bytes;
-	return refuses ? NULL : realloc(memory, new_bytes);
-}
-
-static void free_plainly(void *context, void *memory, size_t bytes)
-{
-	(void)context;
-	(void)bytes;
-	free(memory);
-}
-
 static int borrows_without_memory(void *arg)
 {
 	static char keys[7];
 
 	(void)arg;
 	begin(100);
-	refuses = true;
+	shortage.is_on = true;
 	EXPECT_EQ(coil_limiter_acquire(&limiter), -ENOMEM);
 	EXPECT_EQ(coil_limiter_try_acquire(&limiter), -ENOMEM);
-	refuses = false;
+	shortage.is_on = false;
 	for (int i = 0; i < 6; i++)
 		EXPECT_EQ(coil_limiter_acquire_for(&limiter, &keys[i]), 0);
-	refuses = true;
+	shortage.is_on = true;
 	EXPECT_EQ(coil_limiter_acquire_for(&limiter, &keys[6]), -ENOMEM);
 	EXPECT_EQ(coil_limiter_borrowed(&limiter), 6);
 	for (int i = 0; i < 6; i++)
 		coil_limiter_release_for(&limiter, &keys[i]);
 	EXPECT_EQ(coil_limiter_acquire(&limiter), 0);
 	coil_limiter_release(&limiter);
-	refuses = false;
+	shortage.is_on = false;
 	coil_limiter_deinit(&limiter);
 	return 0;
 }
 
 TEST(limiter, without_memory_it_says_so_and_stays_as_it_was)
 {
-	const struct coil_alloc alloc = {
-		.size = sizeof alloc,
-		.alloc = alloc_or_refuse,
-		.resize = resize_or_refuse,
-		.free = free_plainly,
-	};
 	struct coil_options options = rig_options();
 
-	options.alloc = &alloc;
+	options.alloc = &shortage_alloc;
 	EXPECT_EQ(coil_run_with(&options, borrows_without_memory, NULL), 0);
 }

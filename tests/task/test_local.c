@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Task locals: who sees which value, and when it is destroyed. */
+#include "support/shortage.h"
 #include "task/rig.h"
 
 static int destroyed[8];
@@ -248,62 +249,39 @@ IN_TASK(local, what_is_set_inside_of_locals_run_is_undone)
 /* -- Memory that runs out, and misuse ------------------------------------------------------------
  */
 
-static bool memory_is_out;
-
-static void *alloc_or_not(void *context, size_t bytes)
-{
-	(void)context;
-	return memory_is_out ? NULL : malloc(bytes);
-}
-
-static void *resize_or_not(void *context, void *memory, size_t old_bytes, size_t new_bytes)
-{
-	(void)context;
-	(void)old_bytes;
-	return memory_is_out ? NULL : realloc(memory, new_bytes);
-}
-
-static void free_it(void *context, void *memory, size_t bytes)
-{
-	(void)context;
-	(void)bytes;
-	free(memory);
-}
-
 static int runs_out(void *arg)
 {
 	struct coil_local_token token;
 	struct coil_task *child;
 
 	(void)arg;
-	memory_is_out = true;
+	shortage.is_on = true;
 	EXPECT_EQ(coil_local_set(&plain, WORD(1)), -ENOMEM);
 	EXPECT_EQ(coil_local_swap(&plain, WORD(1), &token), -ENOMEM);
 	EXPECT_EQ(coil_local_get(&plain), NULL);
-	memory_is_out = false;
+	shortage.is_on = false;
 	EXPECT_EQ(coil_local_set(&plain, WORD(1)), 0);
 	EXPECT_EQ(coil_local_swap(&counted, WORD(2), &token), 0);
 	child = coil_spawn(reads_plain, NULL);
-	memory_is_out = true;
+	shortage.is_on = true;
 	EXPECT_EQ(coil_local_set(&plain, WORD(3)), -ENOMEM); /* shared: it would be copied */
 	EXPECT_EQ(coil_local_reset(&token), -ENOMEM);
 	EXPECT_EQ(coil_local_get(&plain), WORD(1));
 	EXPECT_EQ(coil_local_get(&counted), WORD(2));
 	EXPECT_EQ(coil_join(child), 1);
 	EXPECT_EQ(coil_local_set(&plain, WORD(4)), 0); /* not shared any more */
-	memory_is_out = false;
+	shortage.is_on = false;
 	EXPECT_EQ(coil_local_reset(&token), 0);
 	return 0;
 }
 
 TEST(local, without_memory_nothing_changes_and_the_value_stays_the_callers)
 {
-	struct coil_alloc alloc = { sizeof alloc, alloc_or_not, resize_or_not, free_it, NULL };
 	struct coil_options options = rig_options();
 
 	memset(destroyed, 0, sizeof destroyed);
-	memory_is_out = false;
-	options.alloc = &alloc;
+	shortage.is_on = false;
+	options.alloc = &shortage_alloc;
 	EXPECT_EQ(coil_run_with(&options, runs_out, NULL), 0);
 	EXPECT_EQ(destroyed[2], 1);
 }

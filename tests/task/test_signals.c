@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting for signals, and watching them. */
 #define TEST_TIMEOUT_S 60
+#include "support/shortage.h"
 #include "task/signal_rig.h"
 
 #include <fcntl.h>
@@ -294,36 +295,14 @@ TEST(signals, an_overflow_is_counted_and_told)
 
 /* -- Limits ------------------------------------------------------------------------------------ */
 
-static bool memory_is_gone;
-
-static void *alloc_or_not(void *context, size_t bytes)
-{
-	(void)context;
-	return memory_is_gone ? NULL : malloc(bytes);
-}
-
-static void *resize_or_not(void *context, void *memory, size_t old_bytes, size_t new_bytes)
-{
-	(void)context;
-	(void)old_bytes;
-	return memory_is_gone ? NULL : realloc(memory, new_bytes);
-}
-
-static void give_back(void *context, void *memory, size_t bytes)
-{
-	(void)context;
-	(void)bytes;
-	free(memory);
-}
-
 static void expect_no_memory(const sigset_t *set)
 {
 	struct coil_signal_watch *watch;
 
-	memory_is_gone = true;
+	shortage.is_on = true;
 	EXPECT_EQ(coil_signal_open(&watch, set), -ENOMEM);
 	EXPECT_EQ(coil_on_signal(SIGUSR1, rig_return, NULL), -ENOMEM);
-	memory_is_gone = false;
+	shortage.is_on = false;
 	EXPECT(is_default(SIGUSR1));
 }
 
@@ -332,7 +311,7 @@ static int runs_short_of_memory(void *arg)
 	struct coil_signal_watch *watch;
 	sigset_t set = set_of(SIGUSR1);
 
-	memory_is_gone = true;
+	shortage.is_on = true;
 	EXPECT_EQ(coil_signal_wait(&set, NULL), -ENOMEM); /* the loop's first use of signals */
 	expect_no_memory(&set);
 	EXPECT_EQ(coil_signal_open(&watch, &set), 0);
@@ -343,16 +322,10 @@ static int runs_short_of_memory(void *arg)
 
 TEST(signals, without_memory_nothing_is_taken)
 {
-	const struct coil_alloc alloc = {
-		.size = sizeof alloc,
-		.alloc = alloc_or_not,
-		.resize = resize_or_not,
-		.free = give_back,
-	};
 	struct coil_options options = rig_options();
 
 	NEEDS_KERNEL();
-	options.alloc = &alloc;
+	options.alloc = &shortage_alloc;
 	EXPECT_EQ(coil_run_with(&options, runs_short_of_memory, WORD(2)), 2);
 }
 
