@@ -29,7 +29,14 @@ enum coil_run_off {
 	COIL_NO_DIRECT = 1 << 3    /* normal descriptors only (coil/direct.h) */
 };
 
-/* How to run. Zero is the default of each field. */
+/*
+ * How to run. Zero is the default of each field.
+ *
+ * Of every struct of options in Coil: size is what sizeof says where the program is compiled, so
+ * that the struct may grow. What an older program does not know has its default. A newer program
+ * may run on an older library as long as what that does not know is zero; else the call fails with
+ * -E2BIG, as openat2(2) does. A size that is not set is -EINVAL.
+ */
 struct coil_options {
 	size_t size;			/* sizeof(struct coil_options) */
 	const struct coil_alloc

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "base/sized.h"
 #include "exchange/select.h"
 
 _Static_assert(sizeof(struct coil_broadcast) <= 80, "growth is a decision");
@@ -221,7 +222,7 @@ int coil_broadcast_stats(const struct coil_broadcast *broadcast, struct coil_ite
 	};
 
 	check_broadcast(broadcast, __func__);
-	return stats_give(ret_stats, &stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }
 
 /* -- In a select ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "base/sized.h"
 #include "base/words.h"
 #include "exchange/select.h"
 
@@ -251,5 +252,5 @@ int coil_channel_stats(const struct coil_channel *channel, struct coil_item_stat
 	};
 
 	check_channel(channel, __func__);
-	return stats_give(ret_stats, &stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

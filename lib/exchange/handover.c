@@ -47,14 +47,3 @@ int handover_refuse(struct coil_task *task)
 	task_yield(task_scheduler(task), task);
 	return reason;
 }
-
-int stats_give(struct coil_item_stats *ret_stats, const struct coil_item_stats *stats)
-{
-	size_t size = ret_stats->size;
-
-	if (size < sizeof ret_stats->size)
-		return -EINVAL;
-	memcpy(ret_stats, stats, size < sizeof *stats ? size : sizeof *stats);
-	ret_stats->size = size;
-	return 0;
-}

@@ -107,7 +107,4 @@ handover_await(struct coil_task *task, struct coil_list *line, struct task_hando
 	return task_await_here(s, task, &wait->future);
 }
 
-/* Fills the caller's struct as far as it has room. 0 or -EINVAL. */
-int stats_give(struct coil_item_stats *ret_stats, const struct coil_item_stats *stats);
-
 #endif

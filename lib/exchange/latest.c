@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/sized.h"
 #include "exchange/select.h"
 
 _Static_assert(sizeof(struct coil_latest) <= 64, "growth is a decision");
@@ -134,7 +135,7 @@ int coil_latest_stats(const struct coil_latest *latest, struct coil_item_stats *
 	};
 
 	check_latest(latest, __func__);
-	return stats_give(ret_stats, &stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }
 
 /* -- In a select ---------------------------------------------------------------------------------

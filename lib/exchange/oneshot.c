@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "base/sized.h"
 #include "exchange/select.h"
 
 _Static_assert(sizeof(struct coil_oneshot) <= 64, "growth is a decision");
@@ -160,7 +161,7 @@ int coil_oneshot_stats(const struct coil_oneshot *oneshot, struct coil_item_stat
 	};
 
 	check_oneshot(oneshot, __func__);
-	return stats_give(ret_stats, &stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }
 
 /* -- In a select ---------------------------------------------------------------------------------

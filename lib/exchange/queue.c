@@ -2,6 +2,7 @@
 /* Queues of one loop: the waiting around queue_body.c. */
 #include "coil/queue.h"
 
+#include "base/sized.h"
 #include "base/words.h"
 #include "exchange/queue_body.h"
 #include "exchange/select.h"
@@ -21,12 +22,12 @@ static inline void check_queue(const struct coil_queue *queue, const char *funct
 static int init_on(struct coil_loop *loop, struct coil_queue *queue,
 		   const struct coil_queue_options *options)
 {
-	struct coil_queue_options filled = { 0 };
+	struct coil_queue_options filled;
+	int rc = sized_read(&filled, options, sizeof filled);
 
 	queue->loop = NULL;
-	if (options->size < sizeof options->size)
-		return -EINVAL;
-	memcpy(&filled, options, options->size < sizeof filled ? options->size : sizeof filled);
+	if (rc < 0)
+		return rc;
 	queue->loop = loop;
 	return body_init(&queue->body, loop->alloc, &filled);
 }

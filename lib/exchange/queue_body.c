@@ -2,6 +2,8 @@
 /* Put, get, task_done, shutdown. See queue_body.h. */
 #include "exchange/queue_body.h"
 
+#include "base/sized.h"
+
 int body_init(struct coil_queue_body *body, const struct coil_alloc *alloc,
 	      const struct coil_queue_options *options)
 {
@@ -122,5 +124,5 @@ int body_stats(const struct coil_queue_body *body, struct coil_item_stats *ret_s
 		.unfinished = body->unfinished,
 	};
 
-	return stats_give(ret_stats, &stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/sized.h"
 #include "coil/promise.h"
 #include "coil/queue.h"
 #include "coil/scope.h"
@@ -295,13 +296,12 @@ static int run_errand_until(struct coil_shared_queue *queue, struct coil_task *t
 int coil_shared_queue_init(struct coil_shared_queue *queue,
 			   const struct coil_queue_options *options)
 {
-	struct coil_queue_options filled = { 0 };
-	int rc;
+	struct coil_queue_options filled;
+	int rc = sized_read(&filled, options, sizeof filled);
 
 	memset(queue, 0, sizeof *queue);
-	if (options->size < sizeof options->size)
-		return -EINVAL;
-	memcpy(&filled, options, options->size < sizeof filled ? options->size : sizeof filled);
+	if (rc < 0)
+		return rc;
 	if (filled.capacity == 0)
 		return -EINVAL;
 	queue->alloc = filled.alloc ? filled.alloc : &alloc_libc;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sized.h"
 #include "flow/keys.h"
 #include "task/await.h"
 #include "task/group.h"
@@ -207,18 +208,17 @@ int coil_flight_do(struct coil_flights *flights, struct coil_key key,
 		   struct coil_flight_call *given)
 {
 	struct coil_task *self = task_required(__func__);
-	struct coil_flight_call call = { .size = given->size };
-	size_t bytes = given->size < sizeof call ? given->size : sizeof call;
+	struct coil_flight_call call;
 	int rc;
 
 	group_check_open(&flights->group, __func__);
-	if (given->size == 0)
-		return -EINVAL;
-	memcpy(&call, given, bytes);
+	rc = sized_read(&call, given, sizeof call);
+	if (rc < 0)
+		return rc;
 	call.value = NULL;
 	call.shares = 0;
 	rc = flight_do(self, flights, &key, &call);
-	memcpy(given, &call, bytes);
+	(void)sized_write(given, &call, sizeof call);
 	return rc;
 }
 

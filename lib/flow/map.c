@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "coil/local.h"
 #include "task/await.h"
 #include "task/group.h"
@@ -128,19 +129,25 @@ static int map_run(struct map *map, struct coil_task *task)
 	return map_result(map, task);
 }
 
-static bool read_options(const struct coil_map_options *given, struct coil_map_options *options)
+static int read_options(const struct coil_map_options *given, struct coil_map_options *options)
 {
-	memset(options, 0, sizeof *options);
-	if (!given)
-		return true;
-	memcpy(options, given, given->size < sizeof *options ? given->size : sizeof *options);
-	return given->size > 0 && (options->flags == 0 || options->flags == COIL_FAIL_FAST ||
-				   options->flags == COIL_KEEP_GOING);
+	int rc = sized_read(options, given, sizeof *options);
+
+	if (rc < 0)
+		return rc;
+	return options->flags == 0 || options->flags == COIL_FAIL_FAST ||
+			       options->flags == COIL_KEEP_GOING
+		       ? 0
+		       : -EINVAL;
 }
 
 static int map_with(struct coil_task *task, struct map *map, const struct coil_map_options *options)
 {
-	if (!read_options(options, &map->options) || map->n > INT_MAX)
+	int rc = read_options(options, &map->options);
+
+	if (rc < 0)
+		return rc;
+	if (map->n > INT_MAX)
 		return -EINVAL;
 	return map->n == 0 ? 0 : map_run(map, task);
 }

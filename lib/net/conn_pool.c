@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/sized.h"
 #include "loop/prep_net.h"
 #include "loop/timers.h"
 #include "task/await.h"
@@ -435,22 +436,12 @@ static int read_options(const struct coil_conn_pool_options *given,
 			struct coil_conn_pool_options *options,
 			struct coil_connect_options *connect)
 {
-	const struct coil_connect_options *from;
+	int rc = sized_read(options, given, sizeof *options);
 
-	memset(options, 0, sizeof *options);
-	memset(connect, 0, sizeof *connect);
-	connect->size = sizeof *connect;
-	if (given && given->size == 0)
-		return -EINVAL;
-	if (given)
-		memcpy(options, given,
-		       given->size < sizeof *options ? given->size : sizeof *options);
-	from = options->connect;
-	if (from && from->size == 0)
-		return -EINVAL;
-	if (from)
-		memcpy(connect, from, from->size < sizeof *connect ? from->size : sizeof *connect);
-	connect->size = sizeof *connect;
+	if (rc == 0)
+		rc = sized_read(connect, options->connect, sizeof *connect);
+	if (rc < 0)
+		return rc;
 	if (options->idle_ns < 0)
 		return -EINVAL;
 	if (!options->total_max)
@@ -494,16 +485,8 @@ int coil_conn_pool_open(struct coil_conn_pool **ret_pool,
 int coil_conn_pool_stats(const struct coil_conn_pool *pool,
 			 struct coil_conn_pool_stats *ret_stats)
 {
-	struct coil_conn_pool_stats stats;
-	size_t size = ret_stats->size;
-
 	pool_check_use(pool);
-	if (size == 0)
-		return -EINVAL;
-	stats = pool->stats;
-	stats.size = size;
-	memcpy(ret_stats, &stats, size < sizeof stats ? size : sizeof stats);
-	return 0;
+	return sized_write(ret_stats, &pool->stats, sizeof pool->stats);
 }
 
 /* Only the loser of its own wait: it cannot be asked. */

@@ -10,6 +10,7 @@
 #include "net/socket_stream.h"
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "coil/combine.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
@@ -46,13 +47,10 @@ static int check_details(const struct coil_connect_options *options)
 static int read_options(const struct coil_connect_options *given,
 			struct coil_connect_options *options)
 {
-	memset(options, 0, sizeof *options);
-	if (given) {
-		if (given->size == 0)
-			return -EINVAL;
-		memcpy(options, given,
-		       given->size < sizeof *options ? given->size : sizeof *options);
-	}
+	int rc = sized_read(options, given, sizeof *options);
+
+	if (rc < 0)
+		return rc;
 	if (options->attempt_delay_ns == 0)
 		options->attempt_delay_ns = ATTEMPT_DELAY_NS;
 	if (options->attempt_delay_ns < 0 ||

@@ -8,6 +8,7 @@
 #include "net/socket_stream.h"
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "coil/net.h"
 #include "coil/timer.h"
 #include "loop/observe.h"
@@ -33,14 +34,10 @@ static int read_options(const struct coil_listen_options *given,
 {
 	const unsigned known =
 		COIL_LISTEN_REUSE_PORT | COIL_LISTEN_V6_ONLY | COIL_LISTEN_DELAY;
+	int rc = sized_read(options, given, sizeof *options);
 
-	memset(options, 0, sizeof *options);
-	if (given) {
-		if (given->size == 0)
-			return -EINVAL;
-		memcpy(options, given,
-		       given->size < sizeof *options ? given->size : sizeof *options);
-	}
+	if (rc < 0)
+		return rc;
 	if (options->backlog == 0)
 		options->backlog = BACKLOG_DEFAULT;
 	if (options->backlog < 0 || options->flags & ~known || options->mode > 0777)
@@ -319,19 +316,14 @@ int coil_listener_stats(const struct coil_listener *listener,
 {
 	struct coil_listener_stats stats;
 	struct coil_list *link;
-	size_t size = ret_stats->size;
 
 	listener_check_use(listener);
-	if (size == 0)
-		return -EINVAL;
 	stats = listener->stats;
 	stats.open = count(&listener->streams);
 	stats.accepting = count(&listener->acceptors);
 	list_for_each(link, &listener->acceptors)
 		stats.pausing += list_entry(link, struct acceptor, link)->state == PAUSES;
-	memcpy(ret_stats, &stats, size < sizeof stats ? size : sizeof stats);
-	ret_stats->size = size;
-	return 0;
+	return sized_write(ret_stats, &stats, sizeof stats);
 }
 
 static const struct coil_future_ops closer_ops = { .kind = "listener's last acceptor" };

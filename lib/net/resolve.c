@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/sized.h"
 #include "coil/pool.h"
 #include "coil/time.h"
 #include "coil/work.h"
@@ -198,14 +199,12 @@ int coil_resolve_cache_open(struct coil_resolve_cache **ret_cache,
 			    const struct coil_resolve_cache_options *given)
 {
 	struct coil_loop *loop = loop_required(__func__);
-	struct coil_resolve_cache_options options = {.size = sizeof options};
+	struct coil_resolve_cache_options options;
 	struct coil_resolve_cache *cache;
+	int rc = sized_read(&options, given, sizeof options);
 
-	if (given && given->size == 0)
-		return -EINVAL;
-	if (given)
-		memcpy(&options, given,
-		       given->size < sizeof options ? given->size : sizeof options);
+	if (rc < 0)
+		return rc;
 	if (options.age_ns < 0)
 		return -EINVAL;
 	cache = alloc_zeroed(loop->alloc, sizeof *cache);
@@ -311,12 +310,10 @@ static int publish(struct resolve_request *request, int n, struct coil_address *
 static int read_options(const struct coil_resolve_options *given,
 			struct coil_resolve_options *options)
 {
-	memset(options, 0, sizeof *options);
-	if (given && given->size == 0)
-		return -EINVAL;
-	if (given)
-		memcpy(options, given,
-		       given->size < sizeof *options ? given->size : sizeof *options);
+	int rc = sized_read(options, given, sizeof *options);
+
+	if (rc < 0)
+		return rc;
 	if (options->family && options->family != AF_INET && options->family != AF_INET6)
 		return -EINVAL;
 	return 0;
@@ -330,7 +327,9 @@ int coil_resolve(struct coil_address *ret_addresses, size_t max, const char *hos
 	int rc = read_options(given, &options);
 	int port = rc == 0 && options.service ? address_parse_port(options.service) : 0;
 
-	if (rc < 0 || max == 0)
+	if (rc < 0)
+		return rc;
+	if (max == 0)
 		return -EINVAL;
 	if (port < 0 && port != -ENOENT)
 		return port;

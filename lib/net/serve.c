@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "coil/task.h"
 #include "coil/time.h"
 #include "net/listener.h"
@@ -373,14 +374,10 @@ static int64_t bound_of(int64_t given, int64_t otherwise)
 int serve_read_options(const struct coil_serve_options *given, struct coil_serve_options *options)
 {
 	struct coil_task_options task = {.size = sizeof task}, read;
+	int rc = sized_read(options, given, sizeof *options);
 
-	memset(options, 0, sizeof *options);
-	if (given) {
-		if (given->size == 0)
-			return -EINVAL;
-		memcpy(options, given,
-		       given->size < sizeof *options ? given->size : sizeof *options);
-	}
+	if (rc < 0)
+		return rc;
 	options->first_byte_ns = bound_of(options->first_byte_ns, CLOCK_FOREVER);
 	options->idle_ns = bound_of(options->idle_ns, CLOCK_FOREVER);
 	options->request_ns = bound_of(options->request_ns, CLOCK_FOREVER);
@@ -389,7 +386,7 @@ int serve_read_options(const struct coil_serve_options *given, struct coil_serve
 	    options->drain_ns < 0 || (options->flags & ~(unsigned)COIL_SERVE_UNREAD))
 		return -EINVAL;
 	task.stack_bytes = options->stack_bytes;
-	return task_read_options(&task, &read) ? 0 : -EINVAL;
+	return task_read_options(&task, &read);
 }
 
 /* Without buffers: by polls. */
@@ -489,11 +486,6 @@ int coil_serve_stats(struct coil_listener *listener, struct coil_serve_stats *re
 {
 	struct serve *serve = *listener_serve(listener);
 	struct coil_serve_stats counts = serve ? serve->counts : *listener_served(listener);
-	size_t size = ret_stats->size;
 
-	if (size == 0)
-		return -EINVAL;
-	counts.size = size;
-	memcpy(ret_stats, &counts, size < sizeof counts ? size : sizeof counts);
-	return 0;
+	return sized_write(ret_stats, &counts, sizeof counts);
 }

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/sized.h"
+
 /* Where a match lies, behind what is taken next. */
 struct match {
 	size_t start;
@@ -130,7 +132,10 @@ int coil_stream_read_until_any(struct coil_stream *stream, void *buf, size_t len
 	int rc;
 
 	stream_check_reader(stream);
-	if (until->size < sizeof *until || until->count == 0)
+	rc = sized_check(until, sizeof *until);
+	if (rc < 0)
+		return rc;
+	if (until->count == 0)
 		return -EINVAL;
 	rc = stream_begin_read(stream);
 	if (rc < 0)

@@ -5,6 +5,7 @@
  */
 #include "net/udp.h"
 
+#include "base/sized.h"
 #include "net/address.h"
 #include "net/rights.h"
 
@@ -364,16 +365,11 @@ int coil_udp_stats(const struct coil_udp *udp, struct coil_udp_stats *ret_stats)
 	uint32_t meminfo[SK_MEMINFO_VARS];
 	socklen_t bytes = sizeof meminfo;
 	struct coil_udp_stats stats;
-	size_t size = ret_stats->size;
 
 	udp_check_use(udp);
-	if (size == 0)
-		return -EINVAL;
 	memset(meminfo, 0, sizeof meminfo);
 	udp->loop->driver->ops->calls->getsockopt(udp->fd, SOL_SOCKET, SO_MEMINFO, meminfo, &bytes);
 	stats = udp->stats;
-	stats.size = size;
 	stats.dropped = meminfo[SK_MEMINFO_DROPS];
-	memcpy(ret_stats, &stats, size < sizeof stats ? size : sizeof stats);
-	return 0;
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Datagram sockets: how they are made, and how they end. */
 #include "net/address.h"
+#include "base/sized.h"
 #include "net/resolve.h"
 #include "net/rights.h"
 #include "net/udp.h"
@@ -24,14 +25,10 @@ int udp_read_options(const struct coil_udp_options *given, struct coil_udp_optio
 {
 	const unsigned known = COIL_UDP_REUSE_PORT | COIL_UDP_REUSE_ADDRESS | COIL_UDP_BROADCAST |
 			       COIL_UDP_V6_ONLY | COIL_UDP_GRO;
+	int rc = sized_read(options, given, sizeof *options);
 
-	memset(options, 0, sizeof *options);
-	if (given) {
-		if (given->size == 0)
-			return -EINVAL;
-		memcpy(options, given,
-		       given->size < sizeof *options ? given->size : sizeof *options);
-	}
+	if (rc < 0)
+		return rc;
 	return (options->flags & ~known) || options->send_buffer < 0 || options->receive_buffer < 0
 		       ? -EINVAL
 		       : 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/sized.h"
 #include "simrun/simrun.h"
 #include "task/error.h"
 
@@ -142,14 +143,10 @@ int simrun_read_options(struct simrun *run, const struct coil_sim_options *given
 			uint32_t *ret_limits)
 {
 	struct coil_sim_options *options = &run->options;
-	size_t bytes = given && given->size < sizeof *options ? given->size : sizeof *options;
-	int rc;
+	int rc = error_sized(sized_read(options, given, sizeof *options), "coil_sim_options");
 
-	memset(options, 0, sizeof *options);
-	if (given && given->size == 0)
-		return refuse("size", 0);
-	if (given)
-		memcpy(options, given, bytes);
+	if (rc < 0)
+		return rc;
 	if (!options->descriptors_max)
 		options->descriptors_max = DESCRIPTORS_MAX;
 	if (!options->disk_bytes)

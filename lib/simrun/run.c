@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sized.h"
 #include "sim/disk.h"
 #include "task/error.h"
 #include "task/run.h"
@@ -135,7 +136,7 @@ static void fill_result(struct simrun *run)
 {
 	struct coil_sim_result *result = run->options.result;
 	struct coil_sim_result all = {
-		.size = result ? result->size : 0,
+		.size = sizeof all,
 		.seed = run->seed,
 		.hash = run->hash,
 		.turns = run->sim->enters,
@@ -151,7 +152,7 @@ static void fill_result(struct simrun *run)
 	if (!result)
 		return;
 	choice_describe(&run->sim->choice, all.troubles, sizeof all.troubles);
-	memcpy(result, &all, all.size < sizeof all ? all.size : sizeof all);
+	(void)sized_write(result, &all, sizeof all);
 }
 
 /* The first loop's result; another one's, if that is the one that failed. */

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/words.h"
 #include "sync/waiters.h"
 
@@ -102,5 +103,5 @@ int coil_barrier_stats(const struct coil_barrier *barrier, struct coil_barrier_s
 		.generation = barrier->generation,
 	};
 
-	return stats_copy(ret_stats, &stats, sizeof stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "sync/mutex.h"
 
 _Static_assert(sizeof(struct coil_cond) == 56, "growth is a decision");
@@ -105,5 +106,5 @@ int coil_cond_stats(const struct coil_cond *cond, struct coil_cond_stats *ret_st
 		.notified = cond->notified,
 	};
 
-	return stats_copy(ret_stats, &stats, sizeof stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/sized.h"
 #include "sync/waiters.h"
 
 _Static_assert(sizeof(struct coil_event) == 56, "growth is a decision");
@@ -58,5 +59,5 @@ int coil_event_stats(const struct coil_event *event, struct coil_event_stats *re
 		.sets = event->sets,
 	};
 
-	return stats_copy(ret_stats, &stats, sizeof stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

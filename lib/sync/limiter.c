@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/words.h"
 #include "sync/waiters.h"
 
@@ -312,5 +313,5 @@ int coil_limiter_stats(const struct coil_limiter *limiter, struct coil_limiter_s
 		.acquired = limiter->acquired,
 	};
 
-	return stats_copy(ret_stats, &stats, sizeof stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

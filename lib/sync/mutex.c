@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/words.h"
 
 _Static_assert(sizeof(struct coil_mutex) == 56, "growth is a decision");
@@ -148,5 +149,5 @@ int coil_mutex_stats(const struct coil_mutex *mutex, struct coil_mutex_stats *re
 		.locks = mutex->locks,
 	};
 
-	return stats_copy(ret_stats, &stats, sizeof stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

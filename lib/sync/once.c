@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/sized.h"
 #include "sync/waiters.h"
 
 _Static_assert(sizeof(struct coil_once) == 64, "growth is a decision");
@@ -97,5 +98,5 @@ int coil_once_stats(const struct coil_once *once, struct coil_once_stats *ret_st
 		.failures = once->failures,
 	};
 
-	return stats_copy(ret_stats, &stats, sizeof stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/words.h"
 #include "sync/waiters.h"
 
@@ -202,5 +203,5 @@ int coil_rwlock_stats(const struct coil_rwlock *rwlock, struct coil_rwlock_stats
 		.locks = rwlock->locks,
 	};
 
-	return stats_copy(ret_stats, &stats, sizeof stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

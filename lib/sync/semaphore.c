@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/words.h"
 #include "sync/waiters.h"
 
@@ -102,5 +103,5 @@ int coil_semaphore_stats(const struct coil_semaphore *semaphore,
 		.acquired = semaphore->acquired,
 	};
 
-	return stats_copy(ret_stats, &stats, sizeof stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

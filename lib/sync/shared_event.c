@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "sync/shared.h"
 #include "sync/waiters.h"
 
@@ -87,5 +88,5 @@ int coil_shared_event_stats(struct coil_shared_event *event,
 	stats.waiters = event->waiters.count;
 	stats.waits = event->waiters.waits;
 	shared_unguard(&event->waiters);
-	return stats_copy(ret_stats, &stats, sizeof stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

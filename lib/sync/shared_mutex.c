@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "sync/shared.h"
 #include "sync/waiters.h"
 
@@ -161,5 +162,5 @@ int coil_shared_mutex_stats(struct coil_shared_mutex *mutex,
 	stats.waiters = mutex->waiters.count;
 	stats.waits = mutex->waiters.waits;
 	shared_unguard(&mutex->waiters);
-	return stats_copy(ret_stats, &stats, sizeof stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/words.h"
 #include "sync/waiters.h"
 
@@ -73,5 +74,5 @@ int coil_wait_group_stats(const struct coil_wait_group *wait_group,
 		.added = wait_group->added,
 	};
 
-	return stats_copy(ret_stats, &stats, sizeof stats);
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

@@ -110,18 +110,3 @@ int waiters_await(struct coil_waiters *waiters, struct coil_task *task,
 {
 	return waiters_await_here(waiters, task, kind);
 }
-
-int stats_copy(void *ret_stats, const void *stats, size_t bytes)
-{
-	size_t size;
-
-	memcpy(&size, ret_stats, sizeof size);
-	if (size == 0)
-		return -EINVAL;
-	if (size < bytes)
-		bytes = size;
-	if (bytes > sizeof size)
-		memcpy((char *)ret_stats + sizeof size, (const char *)stats + sizeof size,
-		       bytes - sizeof size);
-	return 0;
-}

@@ -168,10 +168,4 @@ waiters_await_here(struct coil_waiters *waiters, struct coil_task *task,
 int waiters_await(struct coil_waiters *waiters, struct coil_task *task,
 		  const struct waiters_kind *kind);
 
-/*
- * Copies @bytes of counters to a caller who may know fewer of them, or more: both structs begin
- * with their size. 0, or -EINVAL.
- */
-int stats_copy(void *ret_stats, const void *stats, size_t bytes);
-
 #endif

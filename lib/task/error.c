@@ -2,11 +2,13 @@
 /* Words for errors. */
 #include "coil/error.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "task/error.h"
 
 static _Thread_local char last_error[320];
@@ -18,6 +20,16 @@ void error_explain(const char *words, ...)
 	va_start(ap, words);
 	vsnprintf(last_error, sizeof last_error, words, ap);
 	va_end(ap);
+}
+
+int error_sized(int rc, const char *name)
+{
+	if (rc == -EINVAL)
+		error_explain("%s: size is not set: it has to be sizeof(struct %s)", name, name);
+	else if (rc == -E2BIG)
+		error_explain("%s: of newer headers than this library, and a field that it does "
+			      "not know is set", name);
+	return rc;
 }
 
 void error_explain_stacks(const struct scheduler *s)

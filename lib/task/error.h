@@ -7,6 +7,9 @@
 
 void error_explain(const char *words, ...) __attribute__((format(printf, 1, 2)));
 
+/* @rc of a sized_read of a struct @name; if it is an error that is explained. */
+int error_sized(int rc, const char *name);
+
 /* A stack could not be had: in the words of the driver, if it has some. */
 void error_explain_stacks(const struct scheduler *s);
 

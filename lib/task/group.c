@@ -292,9 +292,10 @@ int coil_go_with_at(const char *place, const struct coil_task_options *options,
 	struct coil_task_options read;
 	struct task_spec spec = { .options = &read, .entry = entry, .arg = arg };
 	struct coil_task *task;
+	int rc = task_read_options(options, &read);
 
-	if (!task_read_options(options, &read))
-		return -EINVAL;
+	if (rc < 0)
+		return rc;
 	spec.group = read.group ? read.group : group_default(s);
 	spec.place = read.place ? read.place : place;
 	return go("coil_go_with", spec.group, &spec, &task);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "coil/error.h"
 #include "coil/loop.h"
 #include "loop/timers.h"
@@ -60,13 +61,10 @@ static int refuse(const char *field, long long value, const char *bounds)
 
 int run_read_options(const struct coil_options *given, struct coil_options *options)
 {
-	*options = defaults;
-	if (!given)
-		return 0;
-	if (given->size == 0)
-		return refuse("size", 0, "sizeof(struct coil_options)");
-	memset(options, 0, sizeof *options);
-	memcpy(options, given, given->size < sizeof *options ? given->size : sizeof *options);
+	int rc = error_sized(sized_read(options, given, sizeof *options), "coil_options");
+
+	if (rc < 0)
+		return rc;
 	fill_in(options);
 	if (options->sq_entries > 32768)
 		return refuse("sq_entries", options->sq_entries, "1 to 32768");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sized.h"
 #include "coil/loop.h"
 #include "coil/stats.h"
 #include "coro/overflow.h"
@@ -306,12 +307,8 @@ void scheduler_count(const struct scheduler *s, struct coil_stats *ret_stats)
 int coil_stats(struct coil_stats *ret_stats)
 {
 	const struct scheduler *s = scheduler_required(__func__);
-	struct coil_stats stats = { .size = ret_stats->size };
-	size_t bytes = ret_stats->size < sizeof stats ? ret_stats->size : sizeof stats;
+	struct coil_stats stats = { .size = sizeof stats };
 
-	if (ret_stats->size == 0)
-		return -EINVAL;
 	scheduler_count(s, &stats);
-	memcpy(ret_stats, &stats, bytes);
-	return 0;
+	return sized_write(ret_stats, &stats, sizeof stats);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "task/await.h"
 #include "task/error.h"
 #include "task/group.h"
@@ -331,26 +332,19 @@ static size_t default_stack_bytes(void)
 	return bytes ? bytes : STACK_BYTES_DEFAULT;
 }
 
-/* What a caller built against an older, shorter struct left out is zero. */
-bool task_read_options(const struct coil_task_options *given,
-		       struct coil_task_options *ret_options)
+int task_read_options(const struct coil_task_options *given,
+		      struct coil_task_options *ret_options)
 {
+	int rc = sized_read(ret_options, given, sizeof *ret_options);
 	size_t stack_bytes;
 
-	memset(ret_options, 0, sizeof *ret_options);
-	if (!given)
-		return true;
-	if (given->size == 0) {
-		error_explain("coil_task_options: size is not set");
-		return false;
-	}
-	memcpy(ret_options, given,
-	       given->size < sizeof *ret_options ? given->size : sizeof *ret_options);
+	if (unlikely(rc < 0))
+		return error_sized(rc, "coil_task_options");
 	stack_bytes = ret_options->stack_bytes;
 	if (stack_bytes && (stack_bytes < STACK_BYTES_MIN || stack_bytes > STACK_BYTES_MAX)) {
 		error_explain("coil_task_options: stack_bytes is %zu: it has to be 16 KiB to 1 GiB",
 			      stack_bytes);
-		return false;
+		return -EINVAL;
 	}
 	if (ret_options->flags & ~(COIL_EAGER | COIL_NO_BUDGET | COIL_FRESH_LOCALS) ||
 	    ret_options->priority < COIL_PRIORITY_INHERIT ||
@@ -358,16 +352,16 @@ bool task_read_options(const struct coil_task_options *given,
 		error_explain("coil_task_options: flags are %#x and priority is %d: they have to "
 			      "be of enum coil_task_flags and enum coil_priority",
 			      (unsigned)ret_options->flags, ret_options->priority);
-		return false;
+		return -EINVAL;
 	}
 	stack_bytes = stack_bytes ? stack_bytes : default_stack_bytes();
 	if (ret_options->arg_bytes > stack_bytes / 4) {
 		error_explain(
 			"coil_task_options: arg_bytes is %zu: at most a quarter of the stack, %zu",
 			ret_options->arg_bytes, stack_bytes / 4);
-		return false;
+		return -EINVAL;
 	}
-	return true;
+	return 0;
 }
 
 struct coil_task *coil_spawn_with_at(const char *place, const struct coil_task_options *options,
@@ -377,7 +371,7 @@ struct coil_task *coil_spawn_with_at(const char *place, const struct coil_task_o
 	struct coil_task_options read;
 	struct task_spec spec = { .options = &read, .entry = entry, .arg = arg };
 
-	if (!task_read_options(options, &read))
+	if (task_read_options(options, &read) < 0)
 		return NULL;
 	spec.group = read.group ? read.group : group_default(s);
 	spec.place = read.place ? read.place : place;

@@ -203,10 +203,10 @@ struct task_spec {
 	bool has_handle;
 };
 
-/* Reads what a caller gave, which may be an older, shorter struct. False with the words in
- * coil_last_error(). */
-bool task_read_options(const struct coil_task_options *given,
-		       struct coil_task_options *ret_options);
+/* Reads what a caller gave, which may be an older, shorter struct, or a newer one. A negative
+ * errno with the words in coil_last_error(). */
+int task_read_options(const struct coil_task_options *given,
+		      struct coil_task_options *ret_options);
 
 struct coil_task *task_new(struct scheduler *s, const struct task_spec *spec);
 

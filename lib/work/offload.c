@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sized.h"
 #include "task/await.h"
 #include "task/error.h"
 #include "task/scope.h"
@@ -130,13 +131,11 @@ static int refuse(const char *words)
 
 int coil_offload_with(const struct coil_offload_options *given, int (*fn)(void *arg), void *arg)
 {
-	struct coil_offload_options options = { .size = sizeof options };
+	struct coil_offload_options options;
+	int rc = error_sized(sized_read(&options, given, sizeof options), "coil_offload_options");
 
-	if (given && given->size == 0)
-		return refuse("size is 0: it has to be sizeof(struct coil_offload_options)");
-	if (given)
-		memcpy(&options, given,
-		       given->size < sizeof options ? given->size : sizeof options);
+	if (rc < 0)
+		return rc;
 	if (options.flags & ~(unsigned)COIL_OFFLOAD_ABANDON)
 		return refuse("flags has an unknown bit");
 	if (options.flags & COIL_OFFLOAD_ABANDON)

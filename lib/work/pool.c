@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "coil/time.h"
 #include "task/await.h"
 #include "task/error.h"
@@ -266,12 +267,10 @@ static unsigned threads_default(struct scheduler *s)
 static int read_options(struct scheduler *s, const struct coil_pool_options *given,
 			struct coil_pool_options *options)
 {
-	memset(options, 0, sizeof *options);
-	if (given && given->size == 0)
-		return refuse("size", 0, "sizeof(struct coil_pool_options)");
-	if (given)
-		memcpy(options, given,
-		       given->size < sizeof *options ? given->size : sizeof *options);
+	int rc = error_sized(sized_read(options, given, sizeof *options), "coil_pool_options");
+
+	if (rc < 0)
+		return rc;
 	if (!options->name)
 		options->name = "pool";
 	if (!options->threads_max)
@@ -415,10 +414,8 @@ void coil_pool_close(struct coil_pool *pool)
 int coil_pool_stats(struct coil_pool *pool, struct coil_pool_stats *ret_stats)
 {
 	struct scheduler *s = scheduler_required(__func__);
-	struct coil_pool_stats stats = { .size = ret_stats->size };
+	struct coil_pool_stats stats = { .size = sizeof stats };
 
-	if (ret_stats->size == 0)
-		return -EINVAL;
 	if (pool)
 		check_is_own(pool, __func__);
 	pool = pool ? pool : s->pool;
@@ -436,6 +433,5 @@ int coil_pool_stats(struct coil_pool *pool, struct coil_pool_stats *ret_stats)
 		stats.left = pool->left;
 		stats.waiting = pool->entering;
 	}
-	memcpy(ret_stats, &stats, stats.size < sizeof stats ? stats.size : sizeof stats);
-	return 0;
+	return sized_write(ret_stats, &stats, sizeof stats);
 }
