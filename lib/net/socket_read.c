@@ -163,7 +163,7 @@ wait_for_queue(struct coil_stream *stream, struct coil_task *task, bool *ret_is_
 		if (unlikely(!receiver || !receiver_is_armed(receiver)) && !arm(socket))
 			return 0;
 		receiver_wait_begin(socket->receiver, &wait);
-		rc = task_await(task_scheduler(task), task, &wait.future);
+		rc = task_await_kernel(task_scheduler(task), task, &wait.future);
 		if (unlikely(rc < 0))
 			return rc;
 	}

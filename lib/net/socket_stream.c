@@ -77,7 +77,7 @@ static inline int send_at_once(struct socket_stream *socket, const void *buf, si
 	    loop->observer)
 		return 0;
 	loop->at_once++;
-	rc = loop->driver->ops->send(socket->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	rc = ring_send_now(&loop->ring, socket->fd, buf, len);
 	if (likely(rc == (int)len))
 		task_pay(task_scheduler(task), task);
 	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;

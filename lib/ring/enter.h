@@ -128,4 +128,7 @@ static inline __attribute__((always_inline)) int enter_send(int fd, const void *
 #endif
 }
 
+/* The same, out of line: send of the real kernel's driver. */
+int driver_kernel_send(int fd, const void *buf, size_t len, int flags);
+
 #endif

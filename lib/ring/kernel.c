@@ -119,7 +119,7 @@ static int kernel_enter_and_poll(struct driver *driver, unsigned to_submit, unsi
 	return submitted ? submitted : rc;
 }
 
-static int kernel_send(int fd, const void *buf, size_t len, int flags)
+int driver_kernel_send(int fd, const void *buf, size_t len, int flags)
 {
 	check(flags & MSG_DONTWAIT);
 	return enter_send(fd, buf, len, flags);
@@ -346,7 +346,7 @@ static void kernel_unregister_buffers(struct driver *driver, unsigned group)
 
 static const struct driver_ops kernel_ops = {
 	.enter = driver_kernel_enter,
-	.send = kernel_send,
+	.send = driver_kernel_send,
 	.now = kernel_now,
 	.random = kernel_random,
 	.wake = kernel_wake,

@@ -139,6 +139,20 @@ ring_call(struct driver *driver, unsigned to_submit, unsigned wait, int64_t time
 	return driver->ops->enter(driver, to_submit, wait, timeout_ns);
 }
 
+/* The driver's send; that of the real kernel without a call. */
+static inline __attribute__((always_inline)) int
+ring_send_now(const struct ring *ring, int fd, const void *buf, size_t len)
+{
+	const struct driver_ops *ops = ring->driver->ops;
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+#if ENTER_IS_IN_LINE
+	if (likely(ops->send == driver_kernel_send))
+		return enter_send(fd, buf, len, flags);
+#endif
+	return ops->send(fd, buf, len, flags);
+}
+
 /*
  * One system call: submits all that was pushed, runs the kernel's work and, with @wait > 0, sleeps
  * until @wait CQEs are there or @timeout_ns has passed; see driver.h for how patiently. 0, or a
