@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "coil/loop.h"
+#include "perf.h"
 #include "statistics.h"
 
 #define FIRST_EVENT COUNTER_SYSCALLS
@@ -57,48 +57,24 @@ static uint64_t tracepoint(void)
 	return id;
 }
 
-static const struct {
-	uint32_t type;
-	uint64_t config;
-} events[COUNTER_EVENTS] = {
-	[COUNTER_SYSCALLS - FIRST_EVENT] = { PERF_TYPE_TRACEPOINT, 0 },
-	[COUNTER_CYCLES - FIRST_EVENT] = { PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES },
-	[COUNTER_INSTRUCTIONS - FIRST_EVENT] = { PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS },
+static const struct perf_event events[COUNTER_EVENTS] = {
+	[COUNTER_SYSCALLS - FIRST_EVENT] = { PERF_TYPE_TRACEPOINT, 0, true },
+	[COUNTER_CYCLES - FIRST_EVENT] = { PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, false },
+	[COUNTER_INSTRUCTIONS - FIRST_EVENT] = { PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS,
+						 false },
 	[COUNTER_CONTEXT_SWITCHES - FIRST_EVENT] = { PERF_TYPE_SOFTWARE,
-						     PERF_COUNT_SW_CONTEXT_SWITCHES },
-	[COUNTER_PAGE_FAULTS - FIRST_EVENT] = { PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS },
+						     PERF_COUNT_SW_CONTEXT_SWITCHES, true },
+	[COUNTER_PAGE_FAULTS - FIRST_EVENT] = { PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS,
+						false },
 };
 
-/* Of this process, or of another one and all that it will start, from its exec on. */
 static int open_event(enum counter_kind kind, int pid)
 {
-	struct perf_event_attr attr = {
-		.size = sizeof(attr), .type = events[kind - FIRST_EVENT].type,
-		.config = events[kind - FIRST_EVENT].config,
-		.inherit = pid != 0, .disabled = pid != 0, .enable_on_exec = pid != 0,
-	};
-	bool is_kernels = kind == COUNTER_SYSCALLS || kind == COUNTER_CONTEXT_SWITCHES;
-	long event;
+	struct perf_event event = events[kind - FIRST_EVENT];
 
 	if (kind == COUNTER_SYSCALLS)
-		attr.config = tracepoint();
-	if (kind == COUNTER_SYSCALLS && attr.config == 0)
-		return -ENOENT;
-	event = syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
-	if (event < 0 && (errno == EACCES || errno == EPERM) && !is_kernels) {
-		/* The kernel's share is not for everybody. */
-		attr.exclude_kernel = attr.exclude_hv = 1;
-		event = syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
-	}
-	return event < 0 ? -errno : (int)event;
-}
-
-static double read_event(int event)
-{
-	uint64_t value;
-
-	return event >= 0 && read(event, &value, sizeof(value)) == sizeof(value) ? (double)value
-										  : UNKNOWN;
+		event.config = tracepoint();
+	return kind == COUNTER_SYSCALLS && event.config == 0 ? -ENOENT : perf_open(&event, pid);
 }
 
 static const char *reason(int rc)
@@ -147,10 +123,14 @@ void counters_follow(struct counters *counters, int pid)
 
 void counters_read(const struct counters *counters, double *ret_values)
 {
+	const struct perf_reading none = { 0 };
+	struct perf_reading now;
+
 	for (int i = 0; i < COUNTER_KINDS; i++)
 		ret_values[i] = UNKNOWN;
 	for (int i = 0; i < COUNTER_EVENTS; i++)
-		ret_values[FIRST_EVENT + i] = read_event(counters->events[i]);
+		if (perf_read(counters->events[i], &now))
+			ret_values[FIRST_EVENT + i] = perf_count(&none, &now);
 }
 
 void counters_close(struct counters *counters)
@@ -190,8 +170,6 @@ static void read_all(const struct counters *counters, double *now)
 		now[i] = UNKNOWN;
 	if (counters->has_loop && coil_loop_current())
 		read_loop(now);
-	for (int i = 0; i < EVENTS; i++)
-		now[FIRST_EVENT + i] = read_event(counters->events[i]);
 	getrusage(RUSAGE_SELF, &usage);
 	now[COUNTER_CONTEXT_SWITCHES] = (double)(usage.ru_nvcsw + usage.ru_nivcsw);
 	now[COUNTER_PAGE_FAULTS] = (double)(usage.ru_minflt + usage.ru_majflt);
@@ -199,17 +177,28 @@ static void read_all(const struct counters *counters, double *now)
 	now[COUNTER_CPU_NS] = cpu_ns();
 }
 
+/* The kernel's counters are read last here and first at the end, so as not to count the reading. */
 void counters_begin(struct counters *counters)
 {
 	read_all(counters, counters->before);
+	for (int i = 0; i < EVENTS; i++)
+		perf_read(counters->events[i], &counters->events_before[i]);
 }
 
 void counters_end(struct counters *counters)
 {
-	double now[COUNTER_KINDS];
+	double now[COUNTER_KINDS], counts[EVENTS];
+	struct perf_reading event;
 
+	for (int i = 0; i < EVENTS; i++)
+		counts[i] = perf_read(counters->events[i], &event)
+				    ? perf_count(&counters->events_before[i], &event)
+				    : UNKNOWN;
 	read_all(counters, now);
+	for (int i = 0; i < EVENTS; i++)
+		counters->sums[FIRST_EVENT + i] += counts[i];
 	for (int i = 0; i < COUNTER_KINDS; i++)
-		counters->sums[i] += now[i] - counters->before[i];
+		if (i < FIRST_EVENT || i >= FIRST_EVENT + EVENTS)
+			counters->sums[i] += now[i] - counters->before[i];
 	counters->sums[COUNTER_RSS_BYTES] = now[COUNTER_RSS_BYTES];
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "coil/stats.h"
+#include "perf.h"
 
 enum counter_kind {
 	COUNTER_ENTERS, /* the first six are the loop's, as coil_stats tells */
@@ -32,6 +33,7 @@ struct counters {
 	int events[COUNTER_EVENTS]; /* -1: none */
 	bool has_loop; /* count what the calling thread's loop does */
 	double before[COUNTER_KINDS];
+	struct perf_reading events_before[COUNTER_EVENTS];
 	double sums[COUNTER_KINDS]; /* NAN: not known */
 };
 
