@@ -113,7 +113,9 @@ struct coil_bench_case bench_case_of(const struct bench_case *row)
 	return (struct coil_bench_case){
 		.name = row->name, .what = row->what,
 		.unit = row->goal_kind == BENCH_BYTES ? "B" : "ns",
-		.flags = (row->whole ? 0 : COIL_BENCH_ASYNC) | (row->is_long ? COIL_BENCH_LONG : 0),
+		.flags = (row->whole ? 0 : COIL_BENCH_ASYNC) |
+			 (row->is_long ? COIL_BENCH_LONG : 0) |
+			 (row->goal_kind == BENCH_BYTES ? COIL_BENCH_EXACT : 0),
 		.goal_kind = kinds[row->goal_kind], .goal = row->goal,
 		.open = row->whole ? NULL : open_row, .close = row->whole ? NULL : close_row,
 		.whole = row->whole ? measure_row : NULL, .state = state_of(row),

@@ -73,7 +73,8 @@ static const struct argp argp = {
 	       "A case is slower or faster if the change is above 2 % and above the width of its "
 	       "95 % interval, which does not contain 1, and if Mann-Whitney's p, corrected for "
 	       "the number of cases (Holm), is below 5 %; `no change` means that a change of 5 % "
-	       "is excluded. `no verdict` says why: fewer than nine rounds, a noisy machine, "
+	       "is excluded. Counts, such as bytes, have no p: all values have to agree. `no "
+	       "verdict` says why: fewer than nine rounds, a noisy machine, "
 	       "another speed.\n\nExit status: 0, 1 slower than --fail-above allows or a file "
 	       "could not be read, 2 wrong usage.",
 };

@@ -139,6 +139,11 @@ static void read_noise(struct noise *noise, const json_t *object)
 	noise->speed_worst = number_of(json_object_get(object, "speed_worst"));
 }
 
+static unsigned flag_of(const json_t *object, const char *key, unsigned flag)
+{
+	return json_is_true(json_object_get(object, key)) ? flag : 0;
+}
+
 static int read_case(struct coil_bench *bench, const json_t *object)
 {
 	const json_t *subject, *speed;
@@ -147,8 +152,8 @@ static int read_case(struct coil_bench *bench, const json_t *object)
 		.name = text_of(object, "name", NULL),
 		.what = text_of(object, "what", NULL),
 		.unit = text_of(object, "unit", NULL),
-		.flags = json_is_true(json_object_get(object, "higher_is_better"))
-				 ? COIL_BENCH_HIGHER : 0,
+		.flags = flag_of(object, "higher_is_better", COIL_BENCH_HIGHER) |
+			 flag_of(object, "is_exact", COIL_BENCH_EXACT),
 		.goal_kind = (int)count_of(object, "goal_kind"),
 		.goal = number_of(json_object_get(object, "goal_value")),
 	};

@@ -65,6 +65,10 @@ static const char *reason_of(const struct comparison *of, const struct side *bef
 		return "the old run could not measure it";
 	if (after->result->error || after->result->entry->error)
 		return "the new run could not measure it";
+	if (before->count == 0 || after->count == 0)
+		return "a run without a value";
+	if (of->is_exact)
+		return NULL;
 	if (before->count < ROUNDS_MIN || after->count < ROUNDS_MIN)
 		return "fewer than nine rounds";
 	if (noise_words(old_noise))
@@ -122,6 +126,20 @@ static void turn_round(struct side *side)
 		side->values[i] = 1 / side->values[i];
 }
 
+/* Where chance has no part in it, all values have to agree. */
+static struct interval extremes(const struct side *before, const struct side *after)
+{
+	double least[2] = { HUGE_VAL, HUGE_VAL }, most[2] = { 0, 0 };
+	const struct side *sides[2] = { before, after };
+
+	for (size_t i = 0; i < 2; i++)
+		for (size_t j = 0; j < sides[i]->count; j++) {
+			least[i] = fmin(least[i], sides[i]->values[j]);
+			most[i] = fmax(most[i], sides[i]->values[j]);
+		}
+	return (struct interval){ least[1] / most[0], most[1] / least[0] };
+}
+
 static void judge_values(struct comparison *of, struct side *before, struct side *after)
 {
 	uint64_t seed = after->result->entry->bench->options.seed;
@@ -134,6 +152,10 @@ static void judge_values(struct comparison *of, struct side *before, struct side
 		return;
 	of->ratio = median_of(after->values, after->count) /
 		    median_of(before->values, before->count);
+	if (of->is_exact) {
+		of->interval = extremes(before, after);
+		return;
+	}
 	of->interval = ratio_interval(before->values, before->count, after->values, after->count,
 				      seed);
 	of->drift = fmax(drift_of(before), drift_of(after));
@@ -165,8 +187,10 @@ static int compare_results(struct comparison *of, const struct coil_bench_result
 	const char *reason;
 	int rc;
 
-	of->is_by_floor = before.floor && after.floor;
-	of->is_by_speed = !of->is_by_floor && has_speeds(&before) && has_speeds(&after);
+	of->is_exact = new_result->entry->flags & COIL_BENCH_EXACT;
+	of->is_by_floor = before.floor && after.floor && !of->is_exact;
+	of->is_by_speed = !of->is_by_floor && !of->is_exact && has_speeds(&before) &&
+			  has_speeds(&after);
 	rc = take_and_judge(of, &before, &after);
 	/* A floor that spreads by itself, as one of less than a nanosecond may, helps nobody. */
 	if (rc == 0 && of->is_by_floor && has_speeds(&before) && has_speeds(&after)) {
@@ -246,12 +270,12 @@ static int adjust(struct comparison *comparisons, size_t count)
 	if (!p)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		if (comparisons[i].verdict == VERDICT_NO_CHANGE)
+		if (comparisons[i].verdict == VERDICT_NO_CHANGE && !comparisons[i].is_exact)
 			p[used++] = comparisons[i].p;
 	adjust_p_values(p, used);
 	used = 0;
 	for (size_t i = 0; i < count; i++)
-		if (comparisons[i].verdict == VERDICT_NO_CHANGE)
+		if (comparisons[i].verdict == VERDICT_NO_CHANGE && !comparisons[i].is_exact)
 			comparisons[i].p = p[used++];
 	free(p);
 	return 0;
@@ -265,9 +289,9 @@ static bool is_clear(const struct comparison *of)
 {
 	double change = fabs(of->ratio - 1);
 
-	return of->p < P_MAX && change > LEAST_CHANGE && change > of->drift &&
-	       change > of->interval.high - of->interval.low &&
-	       (of->interval.low > 1 || of->interval.high < 1);
+	if (change <= LEAST_CHANGE || !(of->interval.low > 1 || of->interval.high < 1))
+		return false;
+	return of->is_exact || (of->p < P_MAX && change > of->drift && change > width_of(of));
 }
 
 static void judge(struct comparison *of)

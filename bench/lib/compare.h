@@ -29,6 +29,7 @@ struct comparison {
 	double before, after; /* medians; NAN: none */
 	bool is_by_floor;
 	bool is_by_speed;     /* round by round, by what fixed work took */
+	bool is_exact;	      /* a count: the interval is that of all values, and there is no p */
 	double ratio;	      /* above 1 is worse; NAN: none */
 	struct interval interval;
 	double drift;	      /* within a run, from one half to the other; a part of the value */

@@ -12,9 +12,10 @@
 
 #define SECONDS_MAX 3600
 #define ROUNDS_MAX 1000
+#define PLANTED_MAX 1000
 
 enum { KEY_JSON = 0x100, KEY_CSV, KEY_MARKDOWN, KEY_REPORT, KEY_HGRM, KEY_SECONDS, KEY_ROUNDS,
-       KEY_SEED, KEY_SMOKE, KEY_HERE };
+       KEY_SEED, KEY_SMOKE, KEY_HERE, KEY_PLANTED };
 
 /* In the order of their keys. */
 static const int formats[] = { COIL_BENCH_JSON, COIL_BENCH_CSV, COIL_BENCH_MARKDOWN,
@@ -93,6 +94,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case KEY_SMOKE:
 		wishes->options.is_smoke = 1;
 		return 0;
+	case KEY_PLANTED:
+		wishes->options.planted = (unsigned)parse_number(text, 0, PLANTED_MAX, state);
+		return 0;
 	case KEY_HERE:
 		wishes->is_here = true;
 		return 0;
@@ -122,6 +126,8 @@ static const struct argp_option options[] = {
 	  "Repeat each case so often, each time in a new process (default 15)", 1 },
 	{ "seed", KEY_SEED, "N", 0, "Seed of the bootstrap (default 1)", 1 },
 	{ "smoke", KEY_SMOKE, NULL, 0, "Only try that each case works; the figures are none", 1 },
+	{ "planted", KEY_PLANTED, "PERCENT", 0,
+	  "Slow all but the floors down by so much: to see that compare finds it", 1 },
 	{ "in-process", KEY_HERE, NULL, 0, "No new processes: for a debugger", 1 },
 	{ NULL, 0, NULL, 0, "Results (FILE may be -, standard output):", 2 },
 	{ "json", KEY_JSON, "FILE", 0, "All of it, as coil-bench compare and report read it", 2 },

@@ -19,6 +19,7 @@ struct round_options {
 	unsigned windows;
 	unsigned tolerance;
 	unsigned is_smoke;
+	unsigned planted; /* percent */
 	char subject[ROUND_NAME_BYTES]; /* of those that have no name */
 };
 

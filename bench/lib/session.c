@@ -32,6 +32,7 @@
 /* A round whose fixed work took longer than the best round's by this was a slow machine's. */
 #define SPEED_TOLERANCE 1.05
 #define PICOSECONDS 1000
+#define PLANTED_MAX 1000
 
 static volatile sig_atomic_t is_stopped;
 
@@ -64,7 +65,8 @@ int coil_bench_is_stopped(void)
 static int set_defaults(struct coil_bench_options *options)
 {
 	if (options->time_ns < 0 || options->time_ns > TIME_MAX_NS || options->window_ns < 0 ||
-	    options->rounds > ROUNDS_MAX || options->windows > WINDOWS_MAX)
+	    options->rounds > ROUNDS_MAX || options->windows > WINDOWS_MAX ||
+	    options->planted > PLANTED_MAX)
 		return -EINVAL;
 	options->time_ns = options->time_ns ? options->time_ns : TIME_NS;
 	options->window_ns = options->window_ns ? options->window_ns : WINDOW_NS;
@@ -442,6 +444,7 @@ static int open_session(struct session *session, const struct coil_bench_case *c
 		.windows = options->windows,
 		.tolerance = options->tolerance,
 		.is_smoke = options->is_smoke,
+		.planted = options->planted,
 	};
 	snprintf(session->options.subject, sizeof(session->options.subject), "%s",
 		 options->subject);

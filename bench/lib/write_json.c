@@ -141,6 +141,7 @@ static void put_entry(struct json *json, const struct coil_bench_entry *entry)
 	json_string(json, "what", entry->what);
 	json_string(json, "unit", entry->unit);
 	json_bool(json, "higher_is_better", entry->flags & COIL_BENCH_HIGHER);
+	json_bool(json, "is_exact", entry->flags & COIL_BENCH_EXACT);
 	if (entry->error)
 		json_string(json, "error", entry->error);
 	if (entry->note)

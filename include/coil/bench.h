@@ -28,7 +28,8 @@ struct coil_bench_result;
 enum coil_bench_flags {
 	COIL_BENCH_ASYNC = 1 << 0, /* runs in a task: what it calls may suspend */
 	COIL_BENCH_LONG = 1 << 1,  /* not in a smoke run */
-	COIL_BENCH_HIGHER = 1 << 2 /* more is better: requests a second */
+	COIL_BENCH_HIGHER = 1 << 2, /* more is better: requests a second */
+	COIL_BENCH_EXACT = 1 << 3 /* a count, such as bytes: one round is enough for a verdict */
 };
 
 /* What coil_bench_case.goal bounds. */
@@ -93,6 +94,8 @@ struct coil_bench_options {
 	const char *version;   /* of what is measured, for the record */
 	const char *commit;
 	const char *build;     /* its flags */
+	unsigned planted;      /* percent: slows all but floors, to see that compare finds it */
+	unsigned reserved[3];
 };
 
 /* A benchmark program. */

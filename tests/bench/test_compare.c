@@ -161,7 +161,34 @@ TEST(compare, few_rounds_give_no_verdict)
 	few.rounds = 0;
 	of = compare_made(few, slower);
 	EXPECT_EQ(of.verdict, VERDICT_NONE);
+	EXPECT_STR_EQ(of.words, "a run without a value");
 	EXPECT(isnan(of.ratio));
+}
+
+/* Bytes are what they are: one round tells a page more, whatever the machine did meanwhile. */
+TEST(compare, a_count_needs_one_round)
+{
+	struct made few = usual, more = usual, wild = usual;
+	struct comparison of;
+
+	few.rounds = more.rounds = 1;
+	few.spread = more.spread = 0;
+	few.flags = more.flags = wild.flags = COIL_BENCH_EXACT;
+	few.floor = more.floor = 50;
+	EXPECT_EQ(compare_made(few, few).verdict, VERDICT_NO_CHANGE);
+	more.value *= 1.05;
+	of = compare_made(few, more);
+	EXPECT_EQ(of.verdict, VERDICT_SLOWER);
+	EXPECT(isnan(of.p));
+	EXPECT_EQ(compare_made(more, few).verdict, VERDICT_FASTER);
+	more.value = few.value * 1.02;
+	EXPECT_EQ(compare_made(few, more).verdict, VERDICT_NO_CHANGE);
+	wild.spread = 0.1;
+	of = compare_made(wild, wild);
+	EXPECT_EQ(of.verdict, VERDICT_NONE);
+	EXPECT(strstr(of.words, "spread"));
+	few.rounds = 0;
+	EXPECT_EQ(compare_made(few, more).verdict, VERDICT_NONE);
 }
 
 TEST(compare, a_noisy_machine_gives_no_verdict)

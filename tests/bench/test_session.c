@@ -74,6 +74,29 @@ TEST(session, twice_the_work_takes_twice_the_time)
 	coil_bench_close(bench);
 }
 
+/* All but the floor, and by what the work takes, not by what a window is meant to. */
+TEST(session, a_planted_change_is_there)
+{
+	const struct coil_bench_case of = {
+		.name = "spin", .subjects = { { .name = "floor", .run = spin }, { .run = spin } },
+	};
+	struct coil_bench_options options = quick;
+	struct coil_bench *bench;
+	struct interval interval;
+	double ratio;
+
+	options.planted = 1001;
+	EXPECT_EQ(coil_bench_open(&bench, &options), -EINVAL);
+	options.planted = 100;
+	ASSERT_EQ(coil_bench_open(&bench, &options), 0);
+	EXPECT_EQ(coil_bench_measure(bench, &of), 0);
+	ASSERT(entry_main(bench->entries[0]));
+	ratio = paired_ratio(entry_floor(bench->entries[0]), entry_main(bench->entries[0]),
+			     &interval);
+	EXPECT(ratio > 1.3 && ratio < 3);
+	coil_bench_close(bench);
+}
+
 TEST(session, async_cases_get_a_loop_and_its_counters)
 {
 	const struct coil_bench_case of = {
