@@ -104,6 +104,7 @@ static void print_row(const struct comparison *of)
 	if (!isnan(of->ratio))
 		snprintf(ratio, sizeof(ratio), "%.3f%s", of->ratio,
 			 of->is_by_floor   ? "*"
+			 : of->is_by_trend ? "~"
 			 : of->is_by_speed ? "+"
 					   : "");
 	if (!isnan(of->interval.low))
@@ -130,7 +131,7 @@ static int print_all(const struct wishes *wishes, const struct comparison *all, 
 		too_slow += all[i].verdict == VERDICT_SLOWER && all[i].ratio > wishes->fail_above;
 	}
 	printf("%zu no change, %zu faster, %zu slower, %zu no verdict, %zu new, %zu gone   "
-	       "(* of ratios to the floor, + to fixed work)\n",
+	       "(* of ratios to the floor, ~ by its trend, + to fixed work)\n",
 	       sums[VERDICT_NO_CHANGE], sums[VERDICT_FASTER], sums[VERDICT_SLOWER],
 	       sums[VERDICT_NONE], sums[VERDICT_ONLY_NEW], sums[VERDICT_ONLY_OLD]);
 	if (too_slow)

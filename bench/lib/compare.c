@@ -7,13 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trend.h"
+
 #define ROUNDS_MIN 9
 #define LEAST_CHANGE 0.03
 #define WIDEST 0.05 /* what an interval must exclude to say: no change */
 #define P_MAX 0.05
-#define MUCH_NARROWER 2
 #define STOLEN_MAX 0.2
 #define CLEAN_MIN 0.02
+#define OTHERS_MAX 0.5 /* processors */
+#define OTHERS_SPREAD 0.05
 #define SPEED_CHANGE_MAX 0.05
 #define SPEED_CHANGE_BY_SPEED_MAX 0.15
 #define SPEED_CHANGE_BY_FLOOR_MAX 0.3
@@ -47,6 +50,18 @@ static const char *noise_words(const struct noise *noise)
 	return NULL;
 }
 
+/*
+ * A neighbour on another processor shares the last cache and the memory. Windows do not show it,
+ * and it may be gone in the next run; work that needs no memory neither notices nor spreads.
+ */
+static bool suffers_from_others(const struct coil_bench_result *result)
+{
+	struct summary summary = summary_of(result);
+
+	return result->entry->noise.others > OTHERS_MAX &&
+	       summary.quartile_high - summary.quartile_low > OTHERS_SPREAD * summary.median;
+}
+
 static bool speed_differs(const struct noise *before, const struct noise *after, double most)
 {
 	double change = after->speed / before->speed;
@@ -76,10 +91,12 @@ static const char *reason_of(const struct comparison *of, const struct side *bef
 	if (noise_words(new_noise))
 		return noise_words(new_noise);
 	if (speed_differs(old_noise, new_noise,
-			  of->is_by_floor   ? SPEED_CHANGE_BY_FLOOR_MAX
-			  : of->is_by_speed ? SPEED_CHANGE_BY_SPEED_MAX
-					    : SPEED_CHANGE_MAX))
+			  of->is_by_floor || of->is_by_trend ? SPEED_CHANGE_BY_FLOOR_MAX
+			  : of->is_by_speed		     ? SPEED_CHANGE_BY_SPEED_MAX
+							     : SPEED_CHANGE_MAX))
 		return "the machine ran at another speed";
+	if (suffers_from_others(before->result) || suffers_from_others(after->result))
+		return "it spreads, and others used the caches and the memory meanwhile";
 	return NULL;
 }
 
@@ -140,26 +157,35 @@ static struct interval extremes(const struct side *before, const struct side *af
 	return (struct interval){ least[1] / most[0], most[1] / least[0] };
 }
 
+static uint64_t seed_of(const struct side *side)
+{
+	return side->result->entry->bench->options.seed;
+}
+
+/* All but the interval. */
+static void judge_middle(struct comparison *of, const struct side *before,
+			 const struct side *after)
+{
+	of->ratio = median_of(after->values, after->count) /
+		    median_of(before->values, before->count);
+	of->drift = fmax(drift_of(before), drift_of(after));
+	of->p = mann_whitney(before->values, before->count, after->values, after->count);
+}
+
 static void judge_values(struct comparison *of, struct side *before, struct side *after)
 {
-	uint64_t seed = after->result->entry->bench->options.seed;
-
 	if (after->result->entry->flags & COIL_BENCH_HIGHER) {
 		turn_round(before);
 		turn_round(after);
 	}
 	if (!before->count || !after->count)
 		return;
-	of->ratio = median_of(after->values, after->count) /
-		    median_of(before->values, before->count);
-	if (of->is_exact) {
-		of->interval = extremes(before, after);
-		return;
-	}
-	of->interval = ratio_interval(before->values, before->count, after->values, after->count,
-				      seed);
-	of->drift = fmax(drift_of(before), drift_of(after));
-	of->p = mann_whitney(before->values, before->count, after->values, after->count);
+	judge_middle(of, before, after);
+	of->interval = of->is_exact ? extremes(before, after)
+				    : ratio_interval(before->values, before->count, after->values,
+						     after->count, seed_of(after));
+	if (of->is_exact)
+		of->p = UNKNOWN;
 }
 
 /* Of the way that the comparison names. */
@@ -179,6 +205,64 @@ static double width_of(const struct comparison *of)
 	return of->interval.high - of->interval.low;
 }
 
+/* The same where the values go with their floor in another way than one to one. */
+static void judge_trend(struct comparison *of, struct side *before, struct side *after,
+			const struct trend_run runs[2])
+{
+	struct side *sides[2] = { before, after };
+
+	of->is_by_floor = false;
+	of->is_by_trend = true;
+	for (size_t i = 0; i < 2; i++) {
+		trend_values(&runs[i], of->slope, sides[i]->values);
+		sides[i]->count = runs[i].count;
+	}
+	judge_middle(of, before, after);
+	of->interval = trend_interval(runs, seed_of(after));
+}
+
+/*
+ * Slopes of 1 and 0 have a reason: the floor tells all, or nothing. Another one was only seen, in
+ * the state that the machine was in; where the floors were in another one, beyond what chance does
+ * to rounds, that difference is doubted.
+ */
+static void widen(struct comparison *of, struct side *before, struct side *after,
+		  const struct trend_run runs[2])
+{
+	double apart, doubt;
+
+	trend_floors(&runs[0], before->values);
+	trend_floors(&runs[1], after->values);
+	if (mann_whitney(before->values, runs[0].count, after->values, runs[1].count) > P_MAX)
+		return;
+	apart = fabs(median_of(after->values, runs[1].count) -
+		     median_of(before->values, runs[0].count));
+	doubt = exp(fmin(of->slope, fabs(of->slope - 1)) * apart);
+	of->interval.low /= doubt;
+	of->interval.high *= doubt;
+}
+
+static int look_at_trend(struct comparison *of, struct side *before, struct side *after)
+{
+	struct trend_run runs[2] = { 0 };
+	struct comparison by_trend;
+	int rc = trend_open(&runs[0], before->floor, before->result);
+
+	if (rc == 0)
+		rc = trend_open(&runs[1], after->floor, after->result);
+	if (rc == 0 && runs[0].count && runs[1].count) {
+		of->slope = trend_slope(runs, 2);
+		by_trend = *of;
+		judge_trend(&by_trend, before, after, runs);
+		if (width_of(&by_trend) < width_of(of) / TREND_NARROWER)
+			*of = by_trend;
+		widen(of, before, after, runs);
+	}
+	trend_close(&runs[0]);
+	trend_close(&runs[1]);
+	return rc;
+}
+
 static int compare_results(struct comparison *of, const struct coil_bench_result *old_result,
 			   const struct coil_bench_result *new_result)
 {
@@ -192,18 +276,8 @@ static int compare_results(struct comparison *of, const struct coil_bench_result
 	of->is_by_speed = !of->is_by_floor && !of->is_exact && has_speeds(&before) &&
 			  has_speeds(&after);
 	rc = take_and_judge(of, &before, &after);
-	/* A floor that spreads by itself, as one of less than a nanosecond may, helps nobody. */
-	if (rc == 0 && of->is_by_floor && has_speeds(&before) && has_speeds(&after)) {
-		struct comparison by_speed = *of;
-
-		by_speed.is_by_floor = false;
-		by_speed.is_by_speed = true;
-		rc = take_and_judge(&by_speed, &before, &after);
-		if (width_of(&by_speed) < width_of(of) / MUCH_NARROWER)
-			*of = by_speed;
-		else if (rc == 0)
-			rc = take_and_judge(of, &before, &after);
-	}
+	if (rc == 0 && of->is_by_floor && has_speeds(&before) && has_speeds(&after))
+		rc = look_at_trend(of, &before, &after);
 	if (rc == 0) {
 		of->before = summary_of(old_result).median;
 		of->after = summary_of(new_result).median;

@@ -29,6 +29,8 @@ struct comparison {
 	double before, after; /* medians; NAN: none */
 	bool is_by_floor;
 	bool is_by_speed;     /* round by round, by what fixed work took */
+	bool is_by_trend;     /* by the floor, but not one to one: see trend.h */
+	double slope;	      /* of the trend */
 	bool is_exact;	      /* a count: the interval is that of all values, and there is no p */
 	double ratio;	      /* above 1 is worse; NAN: none */
 	struct interval interval;

@@ -10,6 +10,7 @@
 
 #include "measure.h"
 #include "record.h"
+#include "trend.h"
 
 #define TIME_NS 3000000000
 #define WINDOW_NS 200000
@@ -26,9 +27,9 @@
 #define GOOD_ROUNDS 10
 /* While a case has time left and its interval is wider than this, it gets more rounds. */
 #define UNCERTAINTY_MAX 0.01
-/* Beyond this a comparison could not exclude a change of 5 %: worth waiting for. */
-#define UNCERTAINTY_BAD 0.02
-#define MORE_ROUNDS 3
+/* Beyond this two such runs could hardly exclude a change of 5 %: worth waiting for. */
+#define UNCERTAINTY_BAD 0.015
+#define MORE_ROUNDS 7
 /* A round whose fixed work took longer than the best round's by this was a slow machine's. */
 #define SPEED_TOLERANCE 1.05
 #define PICOSECONDS 1000
@@ -292,13 +293,29 @@ static int run_turns(struct session *session)
 	return rc;
 }
 
-/* Half of the interval, as a part of the median, of what a comparison will look at. */
+/* Half of the interval, as a part of the median. */
+static double half_interval(const double *values, size_t count)
+{
+	struct interval interval = median_interval(values, count, 1);
+
+	return count ? (interval.high - interval.low) / 2 / median_of(values, count) : HUGE_VAL;
+}
+
+static double trend_uncertainty(struct trend_run *run)
+{
+	double values[ROUNDS_MAX];
+
+	trend_values(run, trend_slope(run, 1), values);
+	return half_interval(values, run->count);
+}
+
+/* Of what a comparison will look at. */
 static double uncertainty(const struct rounds *rounds, double best)
 {
 	const struct coil_bench_result *floor = entry_floor(rounds->entry);
 	const struct coil_bench_result *result = entry_main(rounds->entry);
-	double values[ROUNDS_MAX];
-	struct interval interval;
+	double values[ROUNDS_MAX], by_values, by_trend;
+	struct trend_run run;
 	size_t count = 0;
 
 	for (unsigned i = 0; result && i < rounds->count && i < result->samples_count; i++) {
@@ -311,10 +328,12 @@ static double uncertainty(const struct rounds *rounds, double best)
 		if (is_good(rounds, i, best) && isfinite(value))
 			values[count++] = value;
 	}
-	if (count == 0)
-		return HUGE_VAL;
-	interval = median_interval(values, count, 1);
-	return (interval.high - interval.low) / 2 / median_of(values, count);
+	by_values = half_interval(values, count);
+	if (count == 0 || !floor || trend_open(&run, floor, result) < 0)
+		return by_values;
+	by_trend = trend_uncertainty(&run);
+	trend_close(&run);
+	return by_trend < by_values / TREND_NARROWER ? by_trend : by_values;
 }
 
 static bool wants_more(const struct session *session, const struct rounds *rounds, double best)

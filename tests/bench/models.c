@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "models.h"
 
+#include <math.h>
+
 #include "support/test.h"
 
 double normal(struct random *random)
@@ -17,6 +19,7 @@ struct coil_bench_entry *make_case(struct coil_bench *bench, const char *name, s
 	const struct coil_bench_case of = { .name = name, .flags = made.flags };
 	struct coil_bench_result *mine, *floor = NULL;
 	double floor_spread = made.floor_spread > 0 ? made.floor_spread : made.spread;
+	double slope = made.slope > 0 ? made.slope : 1;
 	struct random random = { made.seed };
 	struct coil_bench_entry *entry;
 
@@ -26,15 +29,17 @@ struct coil_bench_entry *make_case(struct coil_bench *bench, const char *name, s
 	ASSERT_EQ(coil_bench_result_add(entry, "mine", &mine), 0);
 	for (unsigned i = 0; i < made.rounds; i++) {
 		double hour = 1 + made.drift * i / made.rounds;
+		double contention = made.shift + made.contention * fabs(normal(&random));
 
 		if (made.pace > 0) {
 			hour *= made.pace;
 			ASSERT_EQ(entry_speed_add(entry, 1000 * made.pace), 0);
 		}
-		coil_bench_sample(mine, made.value * hour * (1 + made.spread * normal(&random)));
+		coil_bench_sample(mine, made.value * hour * (1 + made.spread * normal(&random)) *
+						pow(1 + contention, slope));
 		if (floor)
-			coil_bench_sample(floor, made.floor * hour *
-						 (1 + floor_spread * normal(&random)));
+			coil_bench_sample(floor, made.floor * hour * (1 + contention) *
+							 (1 + floor_spread * normal(&random)));
 	}
 	entry->noise = (struct noise){ .clean = 0.9, .stolen = 0, .others = 0, .speed = 1000,
 				       .speed_worst = 1010 };

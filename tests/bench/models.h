@@ -11,6 +11,9 @@ struct made {
 	double spread; /* standard deviation, a part of the value */
 	double floor_spread; /* 0: as spread */
 	double drift;  /* of both, a part of the value, over all rounds */
+	double contention; /* of each round, a part of the floor; as the floor's own spread */
+	double slope;  /* how often the subject suffers from it; 0: once, as the floor */
+	double shift;  /* of all rounds, as contention is */
 	double pace;   /* of fixed work, which slows the subject as well; 0: not known */
 	unsigned rounds;
 	unsigned flags;

@@ -31,13 +31,16 @@ static struct comparison compare_made(struct made before, struct made after)
 }
 
 #define PAIRS 40
+/* Where each takes long. */
+#define PAIRS_OF_MANY 10
 
 /* How often, of so many pairs of runs, the verdict is this. */
 static unsigned count_verdicts(struct made before, struct made after, enum verdict verdict)
 {
+	uint64_t pairs = before.rounds > 20 ? PAIRS_OF_MANY : PAIRS;
 	unsigned count = 0;
 
-	for (uint64_t seed = 1; seed <= PAIRS; seed++) {
+	for (uint64_t seed = 1; seed <= pairs; seed++) {
 		before.seed = 2 * seed;
 		after.seed = 2 * seed + 1;
 		count += compare_made(before, after).verdict == verdict;
@@ -68,6 +71,44 @@ TEST(compare, a_floor_that_spreads_does_not_count)
 	slower.value *= 1.06;
 	EXPECT_GE(count_verdicts(same, same, VERDICT_NO_CHANGE), PAIRS * 9 / 10);
 	EXPECT_GE(count_verdicts(same, slower, VERDICT_SLOWER), PAIRS * 9 / 10);
+}
+
+/* Twice the memory suffers more: ratios spread over a third, the trend does not. */
+TEST(compare, the_trend_takes_contention_away)
+{
+	struct made same = usual, slower;
+	struct comparison of;
+
+	same.floor = 70;
+	same.spread = 0.02;
+	same.pace = 1;
+	same.contention = 0.2;
+	same.slope = 2;
+	same.rounds = 50;
+	slower = same;
+	slower.value *= 1.06;
+	of = compare_made(same, slower);
+	EXPECT(of.is_by_trend && of.slope > 1.8 && of.slope < 2.2);
+	EXPECT_GE(count_verdicts(same, same, VERDICT_NO_CHANGE), PAIRS_OF_MANY * 8 / 10);
+	EXPECT_GE(count_verdicts(same, slower, VERDICT_SLOWER), PAIRS_OF_MANY * 8 / 10);
+}
+
+/* A trend that was seen in one range is not believed in another. */
+TEST(compare, a_trend_is_doubted_far_away)
+{
+	struct made near = usual, far;
+
+	near.floor = 70;
+	near.pace = 1;
+	near.contention = 0.1;
+	near.slope = 1.5;
+	near.rounds = 30;
+	far = near;
+	far.shift = 0.3;
+	far.slope = 1.3;
+	EXPECT_EQ(count_verdicts(near, far, VERDICT_SLOWER), 0);
+	EXPECT_EQ(count_verdicts(near, far, VERDICT_FASTER), 0);
+	EXPECT_GE(count_verdicts(near, near, VERDICT_NO_CHANGE), PAIRS_OF_MANY * 8 / 10);
 }
 
 TEST(compare, five_percent_slower_is_slower)
@@ -213,6 +254,26 @@ TEST(compare, a_noisy_machine_gives_no_verdict)
 	of = compare_once(before, make_model(slower));
 	EXPECT_EQ(of.verdict, VERDICT_NONE);
 	EXPECT_STR_EQ(of.words, "the machine ran at another speed");
+}
+
+/* Only where the values spread: arithmetic has no neighbours. */
+TEST(compare, who_used_the_memory_meanwhile_matters)
+{
+	struct made wild = usual;
+	struct coil_bench *before, *after;
+	struct comparison of;
+
+	for (int i = 0; i < 2; i++) {
+		wild.spread = i ? 0.01 : 0.1;
+		wild.rounds = 60;
+		before = make_model(wild);
+		wild.value *= 1.5;
+		after = make_model(wild);
+		before->entries[0]->noise.others = 0.8;
+		of = compare_once(before, after);
+		EXPECT_EQ(of.verdict, i ? VERDICT_SLOWER : VERDICT_NONE);
+		EXPECT(i || strstr(of.words, "others used"));
+	}
 }
 
 /* Of forty cases without a change none may be named: Holm's correction, the least change. */
