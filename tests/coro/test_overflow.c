@@ -3,7 +3,6 @@
  * A stack overflow says whose it was, and still kills; what is not ours reaches who was there
  * before.
  */
-#define TEST_TIMEOUT_S 60
 #include "support/test.h"
 
 #include <errno.h>

@@ -3,7 +3,6 @@
  * The pool of stacks: slots, classes, what is given back when, and every way that memory can
  * fail.
  */
-#define TEST_TIMEOUT_S 60
 #include "support/test.h"
 
 #include <errno.h>

@@ -63,7 +63,7 @@ IN_TASK(rate, late_wakes_do_not_add_up)
 	for (int i = 0; i < 100; i++)
 		EXPECT_EQ(coil_rate_acquire(&rate, 1), 0);
 	EXPECT_GE(coil_now() - began, 100 * COIL_MSEC);
-	if (!RIG_IS_SLOW)
+	if (rig_is_simulated()) /* a busy machine is late at any time */
 		EXPECT_LT(coil_now() - began, 400 * COIL_MSEC);
 	coil_rate_deinit(&rate);
 }

@@ -3,6 +3,7 @@
 #include "net/rig.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 
 struct service {
@@ -40,8 +41,8 @@ static int take(struct service *service, struct coil_conn **ret_conn)
 
 static int reuse(void *arg)
 {
-	struct coil_conn_pool_options options = {.idle_ns = 20 * COIL_MSEC};
-	struct coil_stream *peers[3];
+	struct coil_conn_pool_options options = {.idle_ns = COIL_FOREVER};
+	struct coil_stream *peers[2];
 	struct service service;
 	struct coil_conn *conn;
 	struct coil_stream *before;
@@ -57,18 +58,13 @@ static int reuse(void *arg)
 	/* The peer closes: it is found dead, and a new one is made. */
 	coil_conn_pool_give(conn, COIL_CONN_KEEP);
 	coil_stream_close(peers[0]);
-	coil_sleep(COIL_MSEC);
+	EXPECT_GT(coil_poll(coil_stream_fd(before), POLLRDHUP), 0);
 	EXPECT_EQ(take(&service, &conn), 0);
 	EXPECT_EQ(coil_accept(service.listener, &peers[1]), 0);
 	EXPECT_EQ(stats_of(service.pool).found_dead, 1);
 	EXPECT_EQ(stats_of(service.pool).connected, 2);
 	EXPECT_EQ(stats_of(service.pool).reused, 1);
-	/* It gets too old. */
-	coil_conn_pool_give(conn, COIL_CONN_KEEP);
-	EXPECT_EQ(stats_of(service.pool).idle, 1);
-	coil_sleep(60 * COIL_MSEC);
-	EXPECT_EQ(stats_of(service.pool).idle, 0);
-	EXPECT_EQ(stats_of(service.pool).expired, 1);
+	coil_conn_pool_give(conn, COIL_CONN_CLOSE);
 	coil_stream_close(peers[1]);
 	EXPECT_EQ(coil_conn_pool_take(service.pool, "@nobody-there", NULL, &conn), -ECONNREFUSED);
 	EXPECT_EQ(stats_of(service.pool).total, 0);
@@ -82,6 +78,35 @@ static int reuse(void *arg)
 TEST(conn_pool, keeps_checks_and_forgets)
 {
 	RUN(reuse);
+}
+
+static int expiry(void *arg)
+{
+	struct coil_conn_pool_options options = {.idle_ns = COIL_MSEC};
+	struct coil_stream *peer;
+	struct service service;
+	struct coil_conn *conn;
+	char byte;
+
+	(void)arg;
+	service_open(&service, &options);
+	EXPECT_EQ(take(&service, &conn), 0);
+	EXPECT_EQ(coil_accept(service.listener, &peer), 0);
+	coil_conn_pool_give(conn, COIL_CONN_KEEP);
+	EXPECT_EQ(stats_of(service.pool).idle, 1);
+	/* The peer sees it end. */
+	EXPECT_EQ(coil_stream_read(peer, &byte, 1), 0);
+	EXPECT_EQ(stats_of(service.pool).idle, 0);
+	EXPECT_EQ(stats_of(service.pool).expired, 1);
+	coil_stream_close(peer);
+	coil_conn_pool_close(service.pool);
+	coil_listener_close(service.listener);
+	return 0;
+}
+
+TEST(conn_pool, forgets_what_nobody_took_for_too_long)
+{
+	RUN(expiry);
 }
 
 static int taker(void *arg)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Listeners: TCP and unix; accept in every weather. */
+#define TEST_TIMEOUT_S 120
 #include "net/rig.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* coil_serve with very many connections that wait: what they cost, and whom they hinder. */
+#define TEST_TIMEOUT_S 120
 #include "net/serve_rig.h"
 
 #include <fcntl.h>

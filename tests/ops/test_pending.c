@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What can wait for long: cancelled while it does, and ended by a deadline. */
-#define TEST_TIMEOUT_S 60
 #include "support/test.h"
 
 #include "ops/world.h"

@@ -3,7 +3,6 @@
  * Each call of table.h: as a suspending call, as an operation, in a cancelled scope; natively, and
  * with everything masked off that has a fallback. The results are the same.
  */
-#define TEST_TIMEOUT_S 60
 #include "support/test.h"
 
 #include "ops/table.h"

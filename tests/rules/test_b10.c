@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* semantics.md B10: run. */
-#define TEST_TIMEOUT_S 60
 #include "rules/child.h"
 
 #include <sys/wait.h>

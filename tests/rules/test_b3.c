@@ -197,8 +197,8 @@ IN_TASK(rules, b3_9_a_task_that_nobody_holds_is_held_until_it_is_done)
 	coil_group_open(&group, COIL_GROUP_SUPERVISE);
 	for (int i = 0; i < 10; i++)
 		EXPECT_EQ(coil_go(&group, ends_much_later, NULL), 0);
-	EXPECT_EQ(coil_sleep(10 * COIL_MSEC), 0);
-	EXPECT_EQ(collected, 10);
+	while (collected < 10)
+		EXPECT_EQ(coil_sleep(1 * COIL_MSEC), 0);
 	EXPECT_EQ(coil_group_close(&group), 0);
 }
 

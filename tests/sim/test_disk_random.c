@@ -3,7 +3,6 @@
  * Thousands of random calls (disk_script.c) on both kernels: each answer must be the same. And
  * again in simulations where all takes its time and its own order, which no answer may show.
  */
-#define TEST_TIMEOUT_S 60
 #include "sim/disk_rig.h"
 
 #include <coil/file.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The invariants of the simulated disk after random calls and losses of power. */
-#define TEST_TIMEOUT_S 60
 #include "sim/disk_rig.h"
 
 #include <coil/file.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Faults: every errno of the table, of every operation, comes out of it when it is asked for. */
-#define TEST_TIMEOUT_S 60
 #include "sim/raw.h"
 
 #include "sim/fault_rig.h"

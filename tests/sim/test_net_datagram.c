@@ -336,6 +336,63 @@ TEST(net_datagram, a_full_unix_queue_makes_the_sender_wait_simulated)
 	net_rig_simulate(full_unix_queue);
 }
 
+#define SENDERS 4
+
+struct sender {
+	int fd;
+	int *ended;
+};
+
+static int sends_late(void *arg)
+{
+	struct sender *sender = arg;
+	int rc = coil_send(sender->fd, "y", 1, 0);
+
+	++*sender->ended;
+	return rc;
+}
+
+/*
+ * A place in the queue wakes all who wait for one, as the poll below io_uring does, and one of them
+ * gets it; which one is nobody's promise. Linux may send an empty datagram (see above).
+ */
+SCENARIO(net_datagram, each_place_in_a_full_unix_queue_ends_one_wait)
+{
+	struct coil_task *tasks[SENDERS];
+	struct sender senders[SENDERS];
+	struct sockaddr_un name;
+	socklen_t bytes = net_name(&name, "places");
+	int fd = coil_socket(AF_UNIX, SOCK_DGRAM, 0);
+	int ended = 0;
+	char byte;
+
+	(void)arg;
+	EXPECT_EQ(coil_bind(fd, NET_ADDRESS(name), bytes), 0);
+	for (int i = 0; i < SENDERS; i++) {
+		senders[i] = (struct sender){coil_socket(AF_UNIX, SOCK_DGRAM, 0), &ended};
+		EXPECT_EQ(coil_connect(senders[i].fd, NET_ADDRESS(name), bytes), 0);
+	}
+	while (coil_send(senders[0].fd, "x", 1, MSG_DONTWAIT) == 1)
+		;
+	for (int i = 0; i < SENDERS; i++)
+		tasks[i] = coil_spawn(sends_late, &senders[i]);
+	coil_sleep(5 * COIL_MSEC);
+	EXPECT_EQ(ended, 0);
+	for (int i = 1; i <= SENDERS; i++) {
+		EXPECT_EQ(coil_recv(fd, &byte, 1, 0), 1);
+		while (ended < i)
+			coil_sleep(COIL_MSEC);
+		coil_sleep(5 * COIL_MSEC);
+		EXPECT_EQ(ended, i);
+	}
+	for (int i = 0; i < SENDERS; i++) {
+		EXPECT_GE(coil_join(tasks[i]), 0);
+		net_close(&senders[i].fd, 1);
+	}
+	net_close(&fd, 1);
+	return 0;
+}
+
 /* -- Files in messages ------------------------------------------------------------------------- */
 
 union control {

@@ -4,7 +4,6 @@
  * the first operation fails so, or the n-th, or each; and the seed's own choice comes to all of
  * them.
  */
-#define TEST_TIMEOUT_S 60
 #include "sim/rig.h"
 
 #include "sim/fault_rig.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* coil_sim_run itself: virtual time, equal runs, limits, deadlocks, memory that fails. */
-#define TEST_TIMEOUT_S 60
 #include "sim/rig.h"
 
 #include <time.h>

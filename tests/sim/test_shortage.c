@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory, stacks and rings that fail: the n-th of all loops. */
-#define TEST_TIMEOUT_S 60
 #include "sim/rig.h"
 
 static int sleep_once(void *arg)

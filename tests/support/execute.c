@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FDS_MAX 1024
@@ -228,6 +229,15 @@ static void report_leaked_fds(const struct test_case *test, const bool before[FD
 	}
 }
 
+/* A thread that the test left behind closes what it has opened a little later. */
+static void await_fds(int count)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < 5000 && list_fds(NULL) > count; i++)
+		nanosleep(&pause, NULL);
+}
+
 static void run_body(const struct test_case *test)
 {
 	bool before[FDS_MAX] = { false }, after[FDS_MAX] = { false };
@@ -238,6 +248,7 @@ static void run_body(const struct test_case *test)
 		test->body();
 	if (test->may_leak || atomic_load(&state()->failures) || state()->skipped)
 		return;
+	await_fds(count);
 	count_after = list_fds(after);
 	report_leaked_fds(test, before, after);
 	if (count_after > count && atomic_load(&state()->failures) == 0)

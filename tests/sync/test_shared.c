@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The mutex and the event that tasks share with threads. */
-#define TEST_TIMEOUT_S 60
 #include "task/rig.h"
 
 #include <pthread.h>

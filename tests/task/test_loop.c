@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A loop without coil_run; counters; words for errors; memory. */
-#define TEST_TIMEOUT_S 60
 #include "task/rig.h"
 
 #include <poll.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* coil_run: semantics.md A6. */
-#define TEST_TIMEOUT_S 60
 #include "task/rig.h"
 #include "support/forbid.h"
 

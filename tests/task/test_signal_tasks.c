@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks that run when signals come; signals beside coil_run, and on many loops. semantics.md A6,
  * B11. */
-#define TEST_TIMEOUT_S 60
 #include "task/signal_rig.h"
 
 #include <pthread.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting for signals, and watching them. */
-#define TEST_TIMEOUT_S 60
 #include "support/shortage.h"
 #include "task/signal_rig.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Into a loop from other threads: posts, spawns, calls. semantics.md B17. */
-#define TEST_TIMEOUT_S 60
 #include "task/rig.h"
 
 #include <pthread.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Task locals on helper threads: semantics.md B17.2, asyncio's to_thread. */
-#define TEST_TIMEOUT_S 60
 #include "task/rig.h"
 
 #include <stdatomic.h>

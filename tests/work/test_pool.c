@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Pools: limits, queues, shutdown. */
-#define TEST_TIMEOUT_S 60
 #include "task/rig.h"
 
 #include <pthread.h>
