@@ -7,18 +7,28 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "lib/statistics.h"
 
 #define STACKS 20000
 #define STACK_BYTES 65536
 #define ROUNDS_OF_TIME 9
 #define ROUNDS_OF_BYTES 3
 #define ACTIVE 1000
-#define WAKES 200
+#define WINDOWS 25
+#define WAKES 10 /* in a window: 100 us */
+#define MANY_BYTES (UINT64_C(6) << 30) /* of memory; 999,000 tasks take 4.4 GiB */
 
 struct parked {
 	unsigned int n;
+	bool has_turns;			/* tell it for each byte that comes */
+	int socket;
 	bool has_active;		/* tell the time of a wake-up beside them instead */
 	bool is_raw;			/* only touch as many pages */
 	struct coil_promise gate;
@@ -39,22 +49,38 @@ static void nothing(void *arg, unsigned int member)
 	(void)member;
 }
 
-/* Nanoseconds of waking one of a thousand that do nothing else. */
+/* Nanoseconds of waking one of a thousand that do nothing else: the median of short windows. */
 static int measure_active(double *ret_ns)
 {
+	double ns[WINDOWS];
 	struct crew *crew;
-	uint64_t begin;
 	int rc = crew_open(ACTIVE, nothing, NULL, &crew);
 
 	if (rc < 0)
 		return rc;
 	crew_run(crew, ACTIVE);
-	begin = measure_now_ns();
-	for (unsigned int i = 0; i < WAKES; i++)
-		crew_run(crew, ACTIVE);
-	*ret_ns = (double)(measure_now_ns() - begin) / (ACTIVE * WAKES);
+	for (unsigned int i = 0; i < WINDOWS; i++) {
+		uint64_t begin = measure_now_ns();
+
+		for (unsigned int j = 0; j < WAKES; j++)
+			crew_run(crew, ACTIVE);
+		ns[i] = (double)(measure_now_ns() - begin) / (ACTIVE * WAKES);
+	}
+	*ret_ns = median_of(ns, WINDOWS);
 	crew_close(crew);
 	return 0;
+}
+
+/* Until nobody orders more. The others need not wake up for the end. */
+static void answer_turns(const struct parked *parked)
+{
+	double ns;
+	char order;
+
+	while (read(parked->socket, &order, 1) == 1 && measure_active(&ns) == 0)
+		if (write(parked->socket, &ns, sizeof(ns)) != sizeof(ns))
+			break;
+	_exit(0);
 }
 
 /* The least that a stack needs: its first page, of one room for all and without guards. */
@@ -91,6 +117,8 @@ static int park_all(void *arg)
 	coil_yield();
 	parked->ns = (double)(measure_now_ns() - begin) / (parked->n ? parked->n : 1);
 	parked->bytes = (bench_resident(getpid()) - before) / parked->n;
+	if (rc == 0 && parked->has_turns)
+		answer_turns(parked);
 	if (rc == 0 && parked->has_active)
 		rc = measure_active(&parked->ns);
 	coil_promise_resolve(&parked->gate, 0);
@@ -142,6 +170,83 @@ static int measure_beside(const struct bench_case *bench_case, struct coil_bench
 		{ .has_active = true }, { .n = bench_case->parameter, .has_active = true } });
 }
 
+/* -- Turns ------------------------------------------------------------------------------------- */
+
+struct turns {
+	pid_t pid;
+	int socket;
+};
+
+static int start_turns(unsigned int n, struct turns *ret_turns)
+{
+	struct parked parked = { .n = n, .has_turns = true };
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	*ret_turns = (struct turns){ fork(), ends[0] };
+	if (ret_turns->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ends[0]);
+		parked.socket = ends[1];
+		_exit(child_main(&parked) < 0);
+	}
+	close(ends[1]);
+	return ret_turns->pid < 0 ? -EAGAIN : 0;
+}
+
+static void stop_turns(struct turns *turns)
+{
+	if (turns->socket >= 0)
+		close(turns->socket);
+	if (turns->pid > 0) {
+		kill(turns->pid, SIGKILL);
+		waitpid(turns->pid, NULL, 0);
+	}
+}
+
+/* SIGINT ends it. */
+static int take_turn(const struct turns *turns, double *ret_ns)
+{
+	ssize_t bytes = send(turns->socket, "", 1, MSG_NOSIGNAL);
+
+	if (bytes == 1)
+		bytes = recv(turns->socket, ret_ns, sizeof(*ret_ns), 0);
+	return bytes == sizeof(*ret_ns) ? 0 : -EPIPE;
+}
+
+/*
+ * So many that each process is built once: the medians of turns of two processes, one round. How
+ * much another pair of processes would differ is not known; compare has no verdict on it.
+ */
+static int measure_many(const struct bench_case *bench_case, struct coil_bench_entry *entry)
+{
+	static const char *const names[2] = { "floor", "coil" };
+	double ns[2][ROUNDS_OF_TIME];
+	struct coil_bench_result *result;
+	struct turns turns[2] = { { -1, -1 }, { -1, -1 } };
+	int rc;
+
+	if ((uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) < MANY_BYTES)
+		return -ENOMEM;
+	rc = start_turns(0, &turns[0]);
+	if (rc == 0)
+		rc = start_turns(bench_case->parameter, &turns[1]);
+	for (unsigned int i = 0; i < 2 * ROUNDS_OF_TIME && rc == 0; i++) {
+		unsigned int which = (i + 1) / 2 % 2;
+
+		rc = take_turn(&turns[which], &ns[which][i / 2]);
+	}
+	stop_turns(&turns[0]);
+	stop_turns(&turns[1]);
+	for (unsigned int i = 0; i < 2 && rc == 0; i++) {
+		rc = coil_bench_result_add(entry, names[i], &result);
+		if (rc == 0)
+			rc = coil_bench_sample(result, median_of(ns[i], ROUNDS_OF_TIME));
+	}
+	return coil_bench_is_stopped() ? -EINTR : rc;
+}
+
 const struct bench_case bench_cases_parked[] = {
 	{ .name = "parked_100k", .what = "bytes of a parked task, of 100,000; a page touched",
 	  .goal_kind = BENCH_BYTES, .goal = 4352, .parameter = 100000, .whole = measure_parked },
@@ -154,5 +259,8 @@ const struct bench_case bench_cases_parked[] = {
 	{ .name = "wake_beside_100k", .what = "wake-up of one of 1,000 tasks beside 100,000 parked "
 					      "ones; without these", .goal_kind = BENCH_RATIO,
 	  .goal = 1.2, .parameter = 100000, .is_long = true, .whole = measure_beside },
+	{ .name = "wake_beside_999k", .what = "the same beside 999,000, in turns of two processes",
+	  .goal_kind = BENCH_RATIO, .goal = 1.2, .parameter = 999000, .is_long = true,
+	  .whole = measure_many },
 	{ .name = NULL },
 };
