@@ -70,7 +70,7 @@ static const struct argp argp = {
 	.args_doc = "OLD NEW",
 	.doc = "Compares two files that `coil-bench run --json` wrote."
 	       "\vWhere both runs have a floor, their ratios to it are compared, else their times. "
-	       "A case is slower or faster if the change is above 2 % and above the width of its "
+	       "A case is slower or faster if the change is above 3 % and above the width of its "
 	       "95 % interval, which does not contain 1, and if Mann-Whitney's p, corrected for "
 	       "the number of cases (Holm), is below 5 %; `no change` means that a change of 5 % "
 	       "is excluded. Counts, such as bytes, have no p: all values have to agree. `no "

@@ -265,7 +265,8 @@ int net_collect(const struct net_result *result, struct coil_bench *bench)
 	const struct coil_bench_case cell = {
 		.name = result->cell->name, .what = result->cell->what,
 		.unit = work == NET_IDLE ? "B" : work == NET_SPIN ? "/s" : "us",
-		.flags = work == NET_SPIN ? COIL_BENCH_HIGHER : 0,
+		.flags = work == NET_SPIN   ? COIL_BENCH_HIGHER
+			 : work == NET_IDLE ? COIL_BENCH_EXACT : 0,
 		.goal_kind = goal > 0 ? COIL_BENCH_RATIO : COIL_BENCH_NO_GOAL, .goal = goal,
 	};
 	struct coil_bench_entry *entry;
