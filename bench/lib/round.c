@@ -125,24 +125,26 @@ static int measure_subjects(struct drive *drive)
 {
 	const struct coil_bench_subject *subjects = drive->of.subjects;
 	struct round *round = drive->round;
+	unsigned count = subjects_of(&drive->of);
 	struct measure m;
 	int rc;
 
-	round->subjects_count = subjects_of(&drive->of);
-	rc = measure_open(&m, round->subjects_count, measure_options_of(drive->options));
+	rc = measure_open(&m, count, measure_options_of(drive->options));
 	if (rc < 0)
 		return rc;
-	for (unsigned i = 0; i < round->subjects_count; i++)
+	for (unsigned i = 0; i < count; i++)
 		measure_step(&m, i, subjects[i].step, subjects[i].most);
 	take_turns(&m, subjects, drive->options->planted);
 	round->speed = measure_speed(&m);
-	for (unsigned i = 0; i < round->subjects_count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		struct round_subject *to = &round->subjects[i];
 
 		snprintf(to->name, sizeof(to->name), "%s",
 			 subjects[i].name ? subjects[i].name : drive->options->subject);
 		take_values(&m, i, to);
 		count_units(&subjects[i], to->name, to->units, to->counters);
+		/* Only now: the parent looks, even if this process dies. */
+		round->subjects_count++;
 		if (to->clean == 0)
 			rc = coil_bench_is_stopped() ? -EINTR : -ETIME;
 	}

@@ -119,6 +119,7 @@ def check_failures(verdicts, program, folder):
     words = json.loads((folder / "bad.json").read_text())["cases"]
     verdicts.hold(done.returncode == 1, f"cases that fail: exit {done.returncode}")
     verdicts.hold("ended by signal" in words[0]["error"], f"a crash is told: {words[0]}")
+    verdicts.hold(not words[0]["subjects"], f"who died before its end has no values: {words[0]}")
     verdicts.hold("refused" in words[1]["error"], f"an error is told: {words[1]}")
     done = call(program, "run", "plain", "--smoke", "--json", "/no/such/folder/file")
     verdicts.hold(done.returncode == 1 and "/no/such" in done.stderr, "no place for the file")
