@@ -7,6 +7,7 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -21,8 +22,6 @@
 #define ROUNDS_OF_TIME 9
 #define ROUNDS_OF_BYTES 3
 #define ACTIVE 1000
-#define WINDOWS 25
-#define WAKES 10 /* in a window: 100 us */
 #define MANY_BYTES (UINT64_C(6) << 30) /* of memory; 999,000 tasks take 4.4 GiB */
 
 struct parked {
@@ -49,26 +48,38 @@ static void nothing(void *arg, unsigned int member)
 	(void)member;
 }
 
-/* Nanoseconds of waking one of a thousand that do nothing else: the median of short windows. */
+static double measure_crew(struct measure *m, struct crew *crew)
+{
+	uint64_t units;
+
+	measure_step(m, 0, ACTIVE, 0);
+	while (measure_next(m, &units) >= 0) {
+		measure_begin(m);
+		for (; units; units -= ACTIVE)
+			crew_run(crew, ACTIVE);
+		measure_end(m);
+	}
+	return median_of(m->scratch, measure_values(m, 0, m->scratch));
+}
+
+/* Nanoseconds of waking one of a thousand that do nothing else; NAN: no clean window. */
 static int measure_active(double *ret_ns)
 {
-	double ns[WINDOWS];
+	const struct measure_options options = { .window_ns = 200000, .time_max_ns = 60000000,
+						 .windows_min = 30, .tolerance = 8 };
+	struct measure m;
 	struct crew *crew;
 	int rc = crew_open(ACTIVE, nothing, NULL, &crew);
 
 	if (rc < 0)
 		return rc;
-	crew_run(crew, ACTIVE);
-	for (unsigned int i = 0; i < WINDOWS; i++) {
-		uint64_t begin = measure_now_ns();
-
-		for (unsigned int j = 0; j < WAKES; j++)
-			crew_run(crew, ACTIVE);
-		ns[i] = (double)(measure_now_ns() - begin) / (ACTIVE * WAKES);
+	rc = measure_open(&m, 1, options);
+	if (rc == 0) {
+		*ret_ns = measure_crew(&m, crew);
+		measure_close(&m);
 	}
-	*ret_ns = median_of(ns, WINDOWS);
 	crew_close(crew);
-	return 0;
+	return rc;
 }
 
 /* Until nobody orders more. The others need not wake up for the end. */
@@ -223,6 +234,7 @@ static int measure_many(const struct bench_case *bench_case, struct coil_bench_e
 {
 	static const char *const names[2] = { "floor", "coil" };
 	double ns[2][ROUNDS_OF_TIME];
+	size_t counts[2] = { 0 };
 	struct coil_bench_result *result;
 	struct turns turns[2] = { { -1, -1 }, { -1, -1 } };
 	int rc;
@@ -235,14 +247,15 @@ static int measure_many(const struct bench_case *bench_case, struct coil_bench_e
 	for (unsigned int i = 0; i < 2 * ROUNDS_OF_TIME && rc == 0; i++) {
 		unsigned int which = (i + 1) / 2 % 2;
 
-		rc = take_turn(&turns[which], &ns[which][i / 2]);
+		rc = take_turn(&turns[which], &ns[which][counts[which]]);
+		counts[which] += rc == 0 && !isnan(ns[which][counts[which]]);
 	}
 	stop_turns(&turns[0]);
 	stop_turns(&turns[1]);
 	for (unsigned int i = 0; i < 2 && rc == 0; i++) {
 		rc = coil_bench_result_add(entry, names[i], &result);
 		if (rc == 0)
-			rc = coil_bench_sample(result, median_of(ns[i], ROUNDS_OF_TIME));
+			rc = coil_bench_sample(result, median_of(ns[i], counts[i]));
 	}
 	return coil_bench_is_stopped() ? -EINTR : rc;
 }

@@ -18,7 +18,7 @@ struct trend_point {
 
 /* Only an interval so much narrower is worth the slope that has to be guessed. */
 #define TREND_NARROWER 1.5
-#define TREND_RESAMPLES 2000
+#define TREND_RESAMPLES 1000
 
 /* The rounds of a run, in order of time. */
 struct trend_run {

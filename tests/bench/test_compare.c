@@ -30,7 +30,7 @@ static struct comparison compare_made(struct made before, struct made after)
 	return compare_once(make_model(before), make_model(after));
 }
 
-#define PAIRS 40
+#define PAIRS 30
 /* Where each takes long. */
 #define PAIRS_OF_MANY 10
 
