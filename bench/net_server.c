@@ -46,6 +46,8 @@ static const struct program programs[] = {
 	  .args = { "--mode", "oneshot" } },
 	{ .name = "raw uring multishot", .kind = NET_RAW, .file = "raw_echo_uring",
 	  .args = { "--mode", "multishot" } },
+	{ .name = "raw uring spin", .kind = NET_RAW, .only = FOR_SPIN, .file = "raw_echo_uring",
+	  .args = { "--mode", "multishot", "--direct", "--spin", "50" } },
 	{ .name = "raw epoll", .kind = NET_RAW, .file = "raw_echo_epoll" },
 	{ .name = "libuv", .kind = NET_PEER, .file = "echo_libuv", .package = "libuv1-dev" },
 	{ .name = "libevent", .kind = NET_PEER, .file = "echo_libevent",

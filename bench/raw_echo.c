@@ -27,6 +27,7 @@
 enum {
 	KEY_MODE = 0x100,
 	KEY_SEND,
+	KEY_SPIN,
 	KEY_BUFFERS,
 	KEY_DIRECT,
 	KEY_ENTRIES,
@@ -53,6 +54,7 @@ static const struct argp_option options_uring[] = {
 	  "A CQE for each send, or only for those that fall short (skip)", 0 },
 	{ "buffers", KEY_BUFFERS, "N", 0, "Buffers in the ring, 2^n (256)", 0 },
 	{ "entries", KEY_ENTRIES, "N", 0, "SQ entries, 2^n (256)", 0 },
+	{ "spin", KEY_SPIN, "USEC", 0, "Look for so long before each sleep (0)", 0 },
 	{ "direct", KEY_DIRECT, NULL, 0, "Direct descriptors", 0 },
 	{ 0 },
 };
@@ -133,6 +135,9 @@ static error_t parse_uring(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_ENTRIES:
 		options->entries = parse_power(state, arg);
+		return 0;
+	case KEY_SPIN:
+		options->spin_us = parse_count(state, arg, 1000000);
 		return 0;
 	case KEY_DIRECT:
 		options->direct = true;

@@ -25,6 +25,7 @@ struct raw_echo_options {
 	unsigned int buffers;
 	unsigned int entries;
 	bool direct;
+	unsigned int spin_us;	/* looks for so long before each sleep */
 };
 
 struct raw_echo_stats {

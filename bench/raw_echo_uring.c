@@ -490,10 +490,13 @@ static void settle(struct server *server)
 
 static void serve_turn(struct server *server)
 {
+	unsigned int spin_us = server->options.spin_us, wait = !server->again.count;
 	int rc;
 
 	settle(server);
-	rc = raw_ring_enter(&server->ring, server->again.count ? 0 : 1);
+	if (wait && spin_us && raw_ring_look(&server->ring, spin_us))
+		wait = 0;
+	rc = raw_ring_enter(&server->ring, wait);
 	if (rc < 0 && rc != -EINTR && rc != -EAGAIN && rc != -EBUSY)
 		fail("io_uring_enter", rc);
 	if (!raw_ring_staged(&server->ring)) {

@@ -12,8 +12,10 @@
 #define COIL_BENCH_RAW_RING_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <liburing.h>
 
@@ -117,6 +119,42 @@ static inline int raw_ring_submit(struct raw_ring *ring)
 static inline unsigned int raw_ring_staged(const struct raw_ring *ring)
 {
 	return ring->uring.sq.sqe_tail - *ring->uring.sq.khead;
+}
+
+static inline int64_t raw_ring_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/**
+ * raw_ring_look - look for something to reap, without the kernel
+ * @ring:  an open ring; what is staged is submitted first
+ * @usecs: for how long
+ *
+ * Return: whether there is something, perhaps by way of an enter.
+ */
+static inline bool raw_ring_look(struct raw_ring *ring, unsigned int usecs)
+{
+	struct io_uring *uring = &ring->uring;
+	int64_t until = raw_ring_clock() + usecs * INT64_C(1000);
+
+	if (raw_ring_staged(ring))
+		raw_ring_submit(ring);
+	do {
+		for (int i = 0; i < 32; i++) {
+			if (io_uring_cq_ready(uring) ||
+			    (IO_URING_READ_ONCE(*uring->sq.kflags) &
+			     (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)))
+				return true;
+#ifdef __x86_64__
+			__builtin_ia32_pause();
+#endif
+		}
+	} while (raw_ring_clock() < until);
+	return false;
 }
 
 #endif
