@@ -100,6 +100,7 @@ struct serve_conn {
 	uint8_t state;			/* enum conn_state */
 	uint8_t limit;			/* enum conn_limit */
 	uint8_t armed;			/* enum conn_armed */
+	bool is_polled : 1;		/* what is armed, or was last, is a poll */
 	bool is_asked : 1;		/* what is armed, to end: it must not be parked on */
 	bool is_ended : 1;		/* behind what is queued */
 	struct buffer_queue queue;	/* of serve->buffers */

@@ -5,7 +5,9 @@
  * there. One that was busy with small messages gets a receive for many of them, which stays from
  * burst to burst, so that to park costs nothing; what it brings meanwhile is queued. As with other
  * streams (socket_read.c), it is asked to end where messages are large or the handler is behind.
- * Where there are no buffers to be had, or COIL_SERVE_UNREAD wants none, the operation is a poll.
+ * After a large message, where there are no buffers to be had, or COIL_SERVE_UNREAD wants none, the
+ * operation is a poll; what it tells of is received by a plain call, into memory of the handler's
+ * or that a lease has chosen: as late as can be, so that it is hot (docs/decisions/0020).
  *
  * Completions only move the record to another list.
  */
@@ -15,6 +17,7 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "coil/lease.h"
 #include "coil/scope.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
@@ -45,6 +48,7 @@ static void push_cancel(struct serve_conn *conn)
 static rarely void give_up_many(struct serve_conn *conn)
 {
 	conn->socket.streak = SOCKET_STREAK_LARGE;
+	conn->socket.is_large = true;
 	if (conn->armed == CONN_ARMED_FOR_MANY && !conn->is_asked &&
 	    ring_room(&conn->serve->loop->ring) > 0)
 		push_cancel(conn);
@@ -79,8 +83,8 @@ static inline void keep(struct serve_conn *conn, int32_t result, uint32_t cqe_fl
 /* Is that the end of the stream, or an error of the socket's? */
 static bool is_ending(const struct serve_conn *conn, int32_t result)
 {
-	if (!conn->serve->buffers)
-		return false; /* a poll */
+	if (conn->is_polled)
+		return false;
 	return result <= 0 && result != -ENOBUFS && result != -EAGAIN && !result_is_cancel(result);
 }
 
@@ -106,8 +110,7 @@ static inline void disarm(struct serve_conn *conn, int32_t result)
 
 static inline bool has_bytes_only(const struct serve_conn *conn)
 {
-	return conn->serve->buffers ? !buffer_queue_is_empty(&conn->queue) :
-				      conn->result == POLLIN;
+	return conn->is_polled ? conn->result == POLLIN : !buffer_queue_is_empty(&conn->queue);
 }
 
 static inline void unpark(struct serve_conn *conn)
@@ -150,7 +153,7 @@ static void conn_arrive(struct coil_completion *completion, int32_t result, uint
 {
 	struct serve_conn *conn = container_of(completion, struct serve_conn, completion);
 
-	conn->socket.is_drained = !(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
+	conn->socket.is_drained = !(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY) && !conn->is_polled;
 	if (likely(cqe_flags & IORING_CQE_F_BUFFER))
 		keep(conn, result, cqe_flags);
 	if (!(cqe_flags & IORING_CQE_F_MORE))
@@ -166,14 +169,8 @@ static void conn_arrive(struct coil_completion *completion, int32_t result, uint
 /* -- Parked --------------------------------------------------------------------------------------
  */
 
-static void stage(struct serve_conn *conn, struct coil_op *op)
+static void stage_receive(const struct serve_conn *conn, struct coil_op *op)
 {
-	const struct buffers *buffers = conn->serve->buffers;
-
-	if (!buffers) {
-		op_prep_poll(op, conn->socket.io_fd, POLLIN | POLLRDHUP);
-		return;
-	}
 	op_prep_recv(op, conn->socket.io_fd, NULL, 0, 0);
 	op_sqe(op)->flags |= IOSQE_BUFFER_SELECT;
 	op_sqe(op)->buf_group = BUFFERS_GROUP;
@@ -199,8 +196,9 @@ static bool arm_for_many(struct serve_conn *conn)
 		conn->socket.streak = SOCKET_STREAK_STARVED;
 		return false;
 	}
-	stage(conn, &op);
+	stage_receive(conn, &op);
 	op_sqe(&op)->ioprio |= IORING_RECV_MULTISHOT;
+	conn->is_polled = false;
 	push(conn, &op, CONN_ARMED_FOR_MANY);
 	return true;
 }
@@ -209,8 +207,12 @@ static void arm_once(struct serve_conn *conn)
 {
 	struct coil_op op;
 
-	stage(conn, &op);
-	if (conn->serve->buffers && conn->socket.is_drained)
+	conn->is_polled = !conn->serve->buffers || conn->socket.is_large;
+	if (conn->is_polled)
+		op_prep_poll(&op, conn->socket.io_fd, POLLIN | POLLRDHUP);
+	else
+		stage_receive(conn, &op);
+	if (!conn->is_polled && conn->socket.is_drained)
 		op_sqe(&op)->ioprio |= IORING_RECVSEND_POLL_FIRST;
 	push(conn, &op, CONN_ARMED_ONCE);
 }
@@ -292,19 +294,28 @@ void conn_ask(struct serve_conn *conn, enum conn_limit limit)
 /* -- What has come -------------------------------------------------------------------------------
  */
 
-/* A poll that tells of an end: are there bytes before it? */
+/* By a call: how much there is now; 0 at the end; -EAGAIN: nothing yet. */
+static int receive_now(struct serve_conn *conn, void *buf, size_t len, int flags)
+{
+	struct socket_stream *socket = &conn->socket;
+	int rc = conn->serve->loop->driver->ops->calls->recv(socket->fd, buf, len,
+							     flags | MSG_DONTWAIT);
+
+	socket->is_drained = rc > 0 ? !(flags & MSG_PEEK) && (size_t)rc < len : rc == -EAGAIN;
+	return rc;
+}
+
+/* A poll that tells of an end, or no buffer: are there bytes? */
 static int look_behind(struct serve_conn *conn)
 {
-	struct coil_op op;
 	char byte;
 
-	op_prep_recv(&op, conn->socket.io_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	return op_await(&op);
+	return receive_now(conn, &byte, 1, MSG_PEEK);
 }
 
 static enum conn_news look(struct serve_conn *conn)
 {
-	bool is_poll = !conn->serve->buffers && conn->result > 0;
+	bool is_poll = conn->is_polled && conn->result > 0;
 
 	if (!buffer_queue_is_empty(&conn->queue))
 		return CONN_HAS_BYTES;
@@ -337,22 +348,23 @@ bool conn_has_bytes(const struct serve_conn *conn)
 /* -- The stream ----------------------------------------------------------------------------------
  */
 
+/* What a poll has told of, or is left in the socket. -EAGAIN: nothing is. */
+static int read_now(struct serve_conn *conn, void *buf, size_t len)
+{
+	int rc = receive_now(conn, buf, len, 0);
+
+	if (rc > 0)
+		conn->socket.is_large = (size_t)rc > BUFFERS_BYTES;
+	return rc;
+}
+
 /* More than the buffer has room for had come: what is there now belongs to the same read. An error
  * is told by the next one, for the kernel tells it once. */
 static size_t read_on(struct serve_conn *conn, void *buf, size_t len)
 {
-	struct coil_op op;
-	int rc;
+	int rc = receive_now(conn, buf, len, 0);
 
-	op_prep_recv(&op, conn->socket.io_fd, buf, len, MSG_DONTWAIT);
-	conn->socket.reading = &op;
-	rc = op_await(&op);
-	conn->socket.reading = NULL;
-	if (rc > 0) {
-		conn->socket.is_drained = !(op.cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
-	} else if (rc == -EAGAIN || rc == 0) {
-		conn->socket.is_drained = rc != 0;
-	} else if (rc != coil_cancelling()) {
+	if (rc < 0 && rc != -EAGAIN) {
 		conn->result = rc;
 		conn->is_ended = true;
 	}
@@ -367,14 +379,25 @@ static inline int read_queued(struct serve_conn *conn, struct coil_task *task, v
 
 	if (unlikely(rc < 0))
 		return rc;
-	if (len > COIL_STREAM_BYTES_MAX)
-		len = COIL_STREAM_BYTES_MAX;
 	got = buffer_queue_take(&conn->queue, conn->serve->buffers, buf, len);
 	if (unlikely(got < len && !conn->socket.is_drained) && !conn->armed)
 		got += read_on(conn, (char *)buf + got, len - got);
-	else
-		task_pay(task_scheduler(task), task);
+	task_pay(task_scheduler(task), task);
 	return (int)got;
+}
+
+static rarely int read_unqueued(struct serve_conn *conn, struct coil_task *task, void *buf,
+				size_t len)
+{
+	int rc = stream_refuse();
+
+	if (rc < 0)
+		return rc;
+	rc = conn->socket.is_drained ? -EAGAIN : read_now(conn, buf, len);
+	if (rc == -EAGAIN)
+		return socket_read(&conn->socket.stream, buf, len);
+	task_pay(task_scheduler(task), task);
+	return rc;
 }
 
 /* 0: the receive has brought something, or has ended; or the reason of a cancelled scope. */
@@ -390,25 +413,90 @@ static int await_receive(struct serve_conn *conn, struct coil_task *task)
 	return rc;
 }
 
+enum conn_source {
+	CONN_QUEUE,
+	CONN_SOCKET,
+	CONN_NOTHING	/* but the end, or an error: the read returns it */
+};
+
+/* Where the next bytes are, or will be. */
+static inline enum conn_source find_source(struct serve_conn *conn, struct coil_task *task,
+					   int *ret_rc)
+{
+	int rc = 0;
+
+	for (;;) {
+		if (likely(!buffer_queue_is_empty(&conn->queue)))
+			return CONN_QUEUE;
+		if (unlikely(conn->is_ended)) {
+			conn->is_ended = false;
+			rc = conn->result;
+			break;
+		}
+		if (!conn->armed && !arm_for_many(conn))
+			return CONN_SOCKET;
+		rc = await_receive(conn, task);
+		if (rc < 0)
+			break;
+	}
+	*ret_rc = rc;
+	return CONN_NOTHING;
+}
+
 static int conn_read(struct coil_stream *stream, void *buf, size_t len)
 {
 	struct coil_task *task = task_required("coil_stream_read");
 	struct serve_conn *conn = conn_of(stream);
 	int rc;
 
-	for (;;) {
-		if (likely(!buffer_queue_is_empty(&conn->queue)))
-			return read_queued(conn, task, buf, len);
-		if (unlikely(conn->is_ended)) {
-			conn->is_ended = false;
-			return conn->result;
-		}
-		if (!conn->armed && !arm_for_many(conn))
-			return socket_read(stream, buf, len);
-		rc = await_receive(conn, task);
-		if (rc < 0)
-			return rc;
+	if (len > COIL_STREAM_BYTES_MAX)
+		len = COIL_STREAM_BYTES_MAX;
+	switch (find_source(conn, task, &rc)) {
+	case CONN_QUEUE:
+		return read_queued(conn, task, buf, len);
+	case CONN_SOCKET:
+		return read_unqueued(conn, task, buf, len);
+	case CONN_NOTHING:
+		break;
 	}
+	return rc;
+}
+
+static int lease_queued(struct serve_conn *conn, struct coil_lease *lease)
+{
+	struct buffers *buffers = conn->serve->buffers;
+	struct buffer_queue *queue = &conn->queue;
+	uint32_t taken = queue->taken;
+	uint16_t id = buffer_queue_pop(queue, buffers);
+
+	lease_of_buffer(lease, buffers, id);
+	lease->data = (char *)buffers_data(buffers, id) + taken;
+	lease->bytes = buffers->notes[id].bytes - taken;
+	return (int)lease->bytes;
+}
+
+/* What is there is taken by a call. */
+static int lease_unqueued(struct serve_conn *conn, struct coil_lease *lease)
+{
+	conn->socket.is_large |= !conn->socket.is_drained;
+	return socket_lease(&conn->socket.stream, lease);
+}
+
+static int conn_lease(struct coil_stream *stream, struct coil_lease *lease)
+{
+	struct coil_task *task = task_required("coil_stream_read_lease");
+	struct serve_conn *conn = conn_of(stream);
+	int rc;
+
+	switch (find_source(conn, task, &rc)) {
+	case CONN_QUEUE:
+		return lease_queued(conn, lease);
+	case CONN_SOCKET:
+		return lease_unqueued(conn, lease);
+	case CONN_NOTHING:
+		break;
+	}
+	return rc;
 }
 
 static size_t conn_received(const struct coil_stream *stream)
@@ -468,7 +556,7 @@ void conn_ops_init(struct stream_ops *ops)
 {
 	*ops = socket_stream_ops;
 	ops->read = conn_read;
-	ops->lease = NULL; /* by a copy: what came early has been lent by the kernel already */
+	ops->lease = conn_lease;
 	ops->received = conn_received;
 	ops->close = conn_end;
 }

@@ -8,6 +8,7 @@
 
 #define CLIENTS 8
 #define PIECE 500
+#define LARGE_PIECE 10000 /* parks by polls */
 
 /* -- serve ---------------------------------------------------------------------------------------
  */
@@ -17,14 +18,32 @@ struct service {
 	char port[8];
 	struct coil_serve_options options;
 	unsigned closed;
+	bool lends;
 };
+
+static int serve_lease(struct coil_stream *stream)
+{
+	struct coil_lease lease;
+	int n = coil_stream_read_lease(stream, &lease);
+
+	if (n <= 0)
+		return n < 0 ? n : -ECONNRESET;
+	if (pick_one_in(6))
+		doze(pick_time(5 * COIL_MSEC));
+	n = coil_stream_write(stream, lease.data, lease.bytes);
+	coil_lease_release(&lease);
+	return n;
+}
 
 static int serve_burst(struct coil_stream *stream, void *arg)
 {
+	struct service *service = arg;
 	unsigned char bytes[PIECE];
-	int n = coil_stream_read(stream, bytes, sizeof bytes);
+	int n;
 
-	(void)arg;
+	if (service->lends)
+		return serve_lease(stream);
+	n = coil_stream_read(stream, bytes, sizeof bytes);
 	if (n <= 0)
 		return n < 0 ? n : -ECONNRESET;
 	if (pick_one_in(6))
@@ -51,11 +70,11 @@ static int run_service(void *arg)
 
 static void talk_to_service(struct coil_stream *stream)
 {
-	unsigned char bytes[PIECE];
+	unsigned char bytes[LARGE_PIECE];
 	uint64_t at = coil_sim_pick(1000);
 
 	for (unsigned n = coil_sim_pick(6); n > 0; n--) {
-		size_t len = 1 + coil_sim_pick(PIECE - 1);
+		size_t len = 1 + coil_sim_pick((pick_one_in(3) ? LARGE_PIECE : PIECE) - 1);
 		size_t got = 0;
 
 		fill_bytes(bytes, len, at);
@@ -128,6 +147,7 @@ int scenario_serve(void *arg)
 	if (!service.listener)
 		return 0;
 	choose_service(&service);
+	service.lends = pick_one_in(2);
 	server = coil_spawn(run_service, &service);
 	coil_group_open(&group, COIL_GROUP_SUPERVISE);
 	for (unsigned n = 1 + coil_sim_pick(CLIENTS); n > 0 && server; n--)
