@@ -19,7 +19,6 @@
 #endif
 
 #define DRAIN_NS (5 * COIL_SEC)
-#define PARKED_SIZE 65536
 
 const char *argp_program_version = "coil-echo " COIL_VERSION;
 
@@ -100,6 +99,22 @@ static int echo_read(void *arg)
 	return 0;
 }
 
+/* With --serve: called whenever there is something to echo. */
+static int echo_once(struct coil_stream *stream, void *arg)
+{
+	struct coil_lease lease;
+	int n = coil_stream_read_lease(stream, &lease);
+
+	(void)arg;
+	if (n <= 0)
+		return n;
+	server.counts.requests++;
+	server.counts.bytes += (uint64_t)n;
+	n = coil_stream_write(stream, lease.data, lease.bytes);
+	coil_lease_release(&lease);
+	return n;
+}
+
 /* Buffers of handlers that are done, for the next: who waits needs none. */
 struct buffer {
 	struct buffer *next;
@@ -130,8 +145,8 @@ static void free_buffers(void)
 		free(take_buffer());
 }
 
-/* With --serve: a stack and a buffer only while there is something to echo. */
-static int echo_once(struct coil_stream *stream, void *arg)
+/* The same with --size. */
+static int echo_once_read(struct coil_stream *stream, void *arg)
 {
 	struct buffer *buffer = take_buffer();
 	int n;
@@ -154,7 +169,7 @@ static int serve_parked(struct coil_listener *listener)
 	const struct coil_serve_options options = {
 		.size = sizeof options, .drain_ns = DRAIN_NS};
 	struct coil_serve_stats stats = {.size = sizeof stats};
-	int rc = coil_serve(listener, echo_once, &options);
+	int rc = coil_serve(listener, server.size ? echo_once_read : echo_once, &options);
 
 	coil_serve_stats(listener, &stats);
 	server.counts.connections = stats.accepted;
@@ -205,7 +220,7 @@ static const struct argp_option options[] = {
 	{"size", KEY_SIZE, "BYTES", 0, "read into a buffer of this size (no buffer: leases)", 0},
 	{"receive", KEY_RECEIVE, "auto|oneshot|multishot", 0, "how connections receive (auto)", 0},
 	{"serve", KEY_SERVE, NULL, 0,
-	 "no task and no buffer for a connection that waits (coil_serve)", 0},
+	 "no task for a connection that waits (coil_serve)", 0},
 	{"spin", KEY_SPIN, "off|adaptive", 0, "look for work before each sleep (off)", 0},
 	{0},
 };
@@ -268,8 +283,6 @@ int main(int argc, char **argv)
 {
 	argp_err_exit_status = 2;
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
-	if (server.is_parking && server.size == 0)
-		server.size = PARKED_SIZE;
 	tool_raise_files();
 	return tool_end("coil-echo", coil_run_with(&server.run, serve, NULL) < 0, 1);
 }
