@@ -302,39 +302,38 @@ TEST(serve_busy, deadlines_and_drain)
 
 #define CROWD 600
 
-/* Quick handlers are waited for: no more of them are started than are kept. */
-static int crowd(void *arg)
+/* Each says something, and is answered, @rounds times. How many handlers ran at most. */
+static uint64_t run_crowd(int (*handler)(struct coil_stream *stream, void *arg), int rounds)
 {
 	static struct coil_stream *streams[CROWD];
 	struct server server;
+	uint64_t peak;
 	char byte;
 
-	(void)arg;
-	server_init(&server, serve_echo);
+	server_init(&server, handler);
 	if (!server_start(&server))
 		return 0;
 	for (int i = 0; i < CROWD; i++)
 		streams[i] = server_connect(&server);
-	for (int round = 0; round < 12; round++) {
+	while (rounds-- > 0) {
 		for (int i = 0; i < CROWD; i++)
 			EXPECT_EQ(coil_stream_write(streams[i], "?", 1), 1);
 		for (int i = 0; i < CROWD; i++)
 			EXPECT_EQ(coil_stream_read(streams[i], &byte, 1), 1);
 	}
-	EXPECT_LE(server_stats(&server).running_peak, 128);
+	peak = server_stats(&server).running_peak;
 	for (int i = 0; i < CROWD; i++)
 		coil_stream_close(streams[i]);
 	server_stop(&server);
-	return 0;
+	return peak;
 }
 
-TEST(serve_busy, a_crowd_of_quick_ones)
+/* Quick handlers are waited for: no more of them are started than are kept. */
+static int crowd(void *arg)
 {
-	struct coil_sim_options options = {.size = sizeof options, .seed = 1,
-					   .descriptors_max = 1u << 20};
-
-	serve_need_calm();
-	ASSERT_EQ(coil_sim_run(&options, crowd, NULL), 0);
+	(void)arg;
+	EXPECT_LE(run_crowd(serve_echo, 12), 128);
+	return 0;
 }
 
 static int sleep_and_echo(struct coil_stream *stream, void *arg)
@@ -346,34 +345,28 @@ static int sleep_and_echo(struct coil_stream *stream, void *arg)
 /* Slow ones are not: all run at once. */
 static int slow_crowd(void *arg)
 {
-	static struct coil_stream *streams[CROWD];
-	struct server server;
-	char byte;
-
 	(void)arg;
-	server_init(&server, sleep_and_echo);
-	if (!server_start(&server))
-		return 0;
-	for (int i = 0; i < CROWD; i++)
-		streams[i] = server_connect(&server);
-	for (int i = 0; i < CROWD; i++)
-		EXPECT_EQ(coil_stream_write(streams[i], "?", 1), 1);
-	for (int i = 0; i < CROWD; i++)
-		EXPECT_EQ(coil_stream_read(streams[i], &byte, 1), 1);
-	EXPECT_EQ(server_stats(&server).running_peak, CROWD);
-	for (int i = 0; i < CROWD; i++)
-		coil_stream_close(streams[i]);
-	server_stop(&server);
+	EXPECT_EQ(run_crowd(sleep_and_echo, 1), CROWD);
 	return 0;
 }
 
-TEST(serve_busy, a_crowd_of_slow_ones)
+static void simulate_crowd(int (*entry)(void *arg))
 {
 	struct coil_sim_options options = {.size = sizeof options, .seed = 1,
 					   .descriptors_max = 1u << 20};
 
 	serve_need_calm();
-	ASSERT_EQ(coil_sim_run(&options, slow_crowd, NULL), 0);
+	ASSERT_EQ(coil_sim_run(&options, entry, NULL), 0);
+}
+
+TEST(serve_busy, a_crowd_of_quick_ones)
+{
+	simulate_crowd(crowd);
+}
+
+TEST(serve_busy, a_crowd_of_slow_ones)
+{
+	simulate_crowd(slow_crowd);
 }
 
 /* -- What may fail ----------------------------------------------------------------------------- */
