@@ -169,7 +169,7 @@ static void add_args(const struct program *program, const struct net_cell *cell,
 		ret_args[count++] = program->args[i];
 	if (count > 2 && strcmp(program->name, "raw uring multishot") == 0) {
 		ret_args[count++] = "--buffers";
-		ret_args[count++] = cell->connections <= 64 ? "64" : "1024";
+		ret_args[count++] = cell->connections <= 64 ? "64" : "256";
 		if (cell->connections <= 64)
 			ret_args[count++] = "--direct";
 	}
