@@ -75,6 +75,15 @@ static inline bool buffers_are_plenty(struct buffers *buffers)
 	return likely(buffers_left(buffers) > BUFFERS_CHUNK / 4u) || buffers_grow(buffers);
 }
 
+/*
+ * The same for a receive that perhaps met -ENOBUFS: what there is was not enough then, however many
+ * came back since, and would not be in the next burst.
+ */
+static inline bool buffers_are_enough(struct buffers *buffers, bool was_starved)
+{
+	return unlikely(was_starved) ? buffers_grow(buffers) : buffers_are_plenty(buffers);
+}
+
 static inline void *buffers_data(const struct buffers *buffers, uint16_t id)
 {
 	return buffers->chunks[id / BUFFERS_CHUNK] + (size_t)(id % BUFFERS_CHUNK) * BUFFERS_STRIDE;

@@ -116,7 +116,7 @@ static rarely bool arm(struct socket_stream *socket)
 	}
 	if (socket->receive == COIL_RECEIVE_AUTO && socket->streak < SOCKET_STREAK_ARMS)
 		return false;
-	if ((socket->receiver->flags & RECEIVER_STARVED) || !buffers_are_plenty(buffers)) {
+	if (!buffers_are_enough(buffers, socket->receiver->flags & RECEIVER_STARVED)) {
 		socket->receiver->flags &= (uint8_t)~RECEIVER_STARVED;
 		socket->streak = SOCKET_STREAK_STARVED;
 		return false;

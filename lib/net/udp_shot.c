@@ -93,7 +93,7 @@ static bool arm(struct coil_udp *udp)
 		udp->streak = 0;
 		return false;
 	}
-	if ((udp->receiver->flags & RECEIVER_STARVED) || !buffers_are_plenty(buffers)) {
+	if (!buffers_are_enough(buffers, udp->receiver->flags & RECEIVER_STARVED)) {
 		udp->receiver->flags &= (uint8_t)~RECEIVER_STARVED;
 		udp->streak = STREAK_STARVED;
 		return false;

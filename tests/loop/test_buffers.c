@@ -120,6 +120,23 @@ TEST(buffers, a_group_that_runs_low_grows_up_to_its_bound)
 	rig_close();
 }
 
+TEST(buffers, a_shortage_makes_more_though_all_came_back)
+{
+	struct buffers *buffers;
+
+	open_with_buffers();
+	buffers = hot();
+	EXPECT(buffers_are_enough(buffers, false));
+	EXPECT_EQ(buffers->made, 64);
+	for (uint32_t made = 128; made <= 256; made += 64) {
+		EXPECT(buffers_are_enough(buffers, true));
+		EXPECT_EQ(buffers->made, made);
+	}
+	EXPECT(!buffers_are_enough(buffers, true));
+	EXPECT(buffers_are_enough(buffers, false));
+	rig_close();
+}
+
 TEST(buffers, are_registered_with_the_real_kernel_and_gone_at_the_end)
 {
 	struct buffers *buffers = NULL;
