@@ -72,6 +72,7 @@ extern const struct bench_case bench_cases_net[];
 extern const struct bench_case bench_cases_udp[];
 extern const struct bench_case bench_cases_timers[];
 extern const struct bench_case bench_cases_file[];
+extern const struct bench_case bench_cases_copy[];
 extern const struct bench_case bench_cases_ring[];
 extern const struct bench_case bench_cases_disk[];
 extern const struct bench_case bench_cases_thread[];

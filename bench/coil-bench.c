@@ -22,7 +22,7 @@ const char *argp_program_version = "coil-bench " COIL_VERSION;
 
 static const struct bench_case *const tables[] = {
 	bench_cases_task, bench_cases_nop, bench_cases_net,
-	bench_cases_timers, bench_cases_file, bench_cases_parked,
+	bench_cases_timers, bench_cases_file, bench_cases_copy, bench_cases_parked,
 	bench_cases_serve, bench_cases_udp,
 	bench_cases_ring, bench_cases_disk, bench_cases_thread,
 	bench_cases_share, bench_cases_work,

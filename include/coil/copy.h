@@ -46,11 +46,15 @@ struct coil_copy_options {
  * @options: what, from where, to where
  *
  * Between two descriptors of which one is a pipe, the bytes are spliced and touch no memory of the
- * program. Suspends. Cancel: as coil_copy. What was read and could not be written is back in a
- * stream, still in a pipe that was spliced from, and at @src_offset of a file; read by its own
- * position it is lost.
- * Return: as coil_copy; -EINVAL if options.size is wrong; what read(2), write(2) and splice(2)
- * return.
+ * program. From a regular file to a socket, or a stream on one, what lies in the page cache is sent
+ * by the kernel alone, up to 256 KiB before other tasks run; what does not is read, without
+ * blocking the loop. As with sendfile(2), bytes of the file that change before the peer has read
+ * them may arrive changed; and while such a call lasts, the socket has O_NONBLOCK. The end of a
+ * file that shrinks meanwhile is where it is then. Suspends. Cancel: as coil_copy. What was read
+ * and could not be written is back in a stream, still in a pipe that was spliced from, and at
+ * @src_offset of a file; read by its own position it is lost.
+ * Return: as coil_copy; -EINVAL if options.size is wrong; what read(2), write(2), sendfile(2)
+ * and splice(2) return.
  * Since 0.1. Kernel 5.19. See sendfile(2), splice(2).
  */
 int64_t coil_copy_with(struct coil_copy_options *options);

@@ -1,20 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Copying. Through memory of our own, a piece at a time, unless both ends are descriptors that the
- * kernel splices.
+ * kernel splices, or a file goes to a socket: what of it lies in the kernel's memory is sent from
+ * there, by plain calls that do not wait (docs/decisions/0029).
+ *
+ * Invariant: what is counted as moved is where it was to go.
  */
 #include "coil/copy.h"
 
 #include "net/stream.h"
 
 #include "coil/scope.h"
+#include "loop/observe.h"
 #include "loop/prep_files.h"
+#include "loop/prep_net.h"
 #include "task/await.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #define PIECE 65536u
 #define SPLICE_PIECE (1u << 20)
+/* Of one call, then others run: about 50 us. */
+#define SENDFILE_PIECE (1u << 18)
 
 static size_t piece(const struct coil_copy_options *copy, size_t most)
 {
@@ -47,15 +56,21 @@ static void note_moved(struct coil_copy_options *copy, size_t bytes)
 
 struct copier {
 	struct coil_copy_options *copy;
-	char *buf;
+	char *buf;  /* NULL until a piece goes through it */
+	int socket; /* that a file may be sent to by the kernel alone; -1: there is none */
 	bool is_gone; /* the source: another task has closed it while this one wrote */
 };
 
-static int read_piece(const struct copier *copier, size_t len)
+static int read_piece(struct copier *copier, size_t len)
 {
 	const struct coil_copy_options *copy = copier->copy;
+	const struct coil_alloc *alloc = loop_current->alloc;
 	struct coil_op op;
 
+	if (!copier->buf)
+		copier->buf = alloc->alloc(alloc->context, PIECE);
+	if (!copier->buf)
+		return -ENOMEM;
 	if (copier->is_gone)
 		return -EPIPE;
 	if (copy->src)
@@ -110,11 +125,113 @@ static int write_piece(const struct copier *copier, size_t len)
 	return 0;
 }
 
-static int copy_through(const struct copier *copier)
+/* -- From a file to a socket ---------------------------------------------------------------------
+ */
+
+static bool is_socket(const struct driver_calls *calls, int fd)
+{
+	int type = 0;
+	socklen_t bytes = sizeof type;
+
+	return calls->getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 &&
+	       type == SOCK_STREAM;
+}
+
+/* Debug mode wants to see operations. */
+static int socket_for_file(const struct coil_copy_options *copy, const struct coil_loop *loop)
+{
+	const struct driver_calls *calls = loop->driver->ops->calls;
+
+	if (copy->src || ring_fd_is_direct(copy->src_fd) || loop->observer)
+		return -1;
+	if (copy->dst)
+		return copy->dst->ops->wait_for_room ? coil_stream_fd(copy->dst) : -1;
+	if (copy->dst_offset || ring_fd_is_direct(copy->dst_fd) ||
+	    !is_socket(calls, copy->dst_fd) ||
+	    calls->sendfile(-1, copy->src_fd, copy->src_offset, 0) < 0)
+		return -1;
+	return copy->dst_fd;
+}
+
+static int wait_for_room(const struct copier *copier)
+{
+	struct coil_stream *dst = copier->copy->dst;
+	struct coil_op op;
+	int rc;
+
+	if (dst)
+		return dst->ops->wait_for_room(dst);
+	op_prep_poll(&op, copier->socket, POLLOUT);
+	rc = op_await(&op);
+	return rc < 0 ? rc : 0;
+}
+
+/* One call: > 0, or as it returns. Others run after it, for it has taken its time. */
+static int send_at_once(const struct copier *copier)
+{
+	struct coil_copy_options *copy = copier->copy;
+	struct coil_task *task = task_required("coil_copy");
+	struct coil_loop *loop = loop_current;
+	int64_t at = offset_of(copy->src_offset);
+	int rc;
+
+	rc = loop->driver->ops->calls->sendfile(copier->socket, copy->src_fd,
+						copy->src_offset ? &at : NULL,
+						piece(copy, SENDFILE_PIECE));
+	if (rc <= 0)
+		return rc;
+	loop->at_once++;
+	note_moved(copy, (size_t)rc);
+	if (is_done(copy))
+		task_pay(task_scheduler(task), task);
+	else
+		task_yield(task_scheduler(task), task);
+	return rc;
+}
+
+/* In the turn to write. */
+static int send_file_piece(struct coil_stream *stream, void *arg)
+{
+	const struct copier *copier = arg;
+	int rc;
+
+	do {
+		rc = stream_refuse();
+		if (rc == 0)
+			rc = send_at_once(copier);
+		if (rc == -EAGAIN)
+			rc = wait_for_room(copier);
+	} while (rc == 0 && !(stream && stream->closer));
+	return rc;
+}
+
+/*
+ * 0: a piece was sent; 1: it is to be read and written, as what is not in memory is; or an error.
+ * A file or socket of another kind than thought goes by memory from then on.
+ */
+static int send_file(struct copier *copier)
+{
+	struct coil_stream *dst = copier->copy->dst;
+	int rc;
+
+	if (copier->socket < 0)
+		return 1;
+	rc = dst ? stream_write_by(dst, send_file_piece, copier) : send_file_piece(NULL, copier);
+	if (rc == -EINVAL || rc == -EOPNOTSUPP || rc == -ENOSYS)
+		copier->socket = -1;
+	if (copier->socket < 0 || rc == -ENODATA)
+		return 1;
+	return rc < 0 ? rc : 0;
+}
+
+static int copy_through(struct copier *copier)
 {
 	int rc = 0;
 
 	while (rc == 0 && !is_done(copier->copy)) {
+		rc = send_file(copier);
+		if (rc <= 0)
+			continue;
 		rc = read_piece(copier, piece(copier->copy, PIECE));
 		if (rc <= 0)
 			break;
@@ -137,18 +254,17 @@ static int watch_source(struct copier *copier)
 	return 0;
 }
 
-static int copy_in_memory(struct coil_copy_options *copy)
+static int copy_in_memory(struct copier *copier)
 {
-	const struct coil_alloc *alloc = loop_required("coil_copy")->alloc;
-	struct copier copier = {.copy = copy, .buf = alloc->alloc(alloc->context, PIECE)};
-	int rc = copier.buf ? watch_source(&copier) : -ENOMEM;
+	struct coil_stream *src = copier->copy->src;
+	int rc = watch_source(copier);
 
 	if (rc == 0) {
-		rc = copy_through(&copier);
-		if (copy->src && !copier.is_gone)
-			copy->src->in->is_gone = NULL;
+		rc = copy_through(copier);
+		if (src && !copier->is_gone)
+			src->in->is_gone = NULL;
 	}
-	alloc_free(alloc, copier.buf, PIECE);
+	alloc_free(loop_current->alloc, copier->buf, PIECE);
 	return rc;
 }
 
@@ -173,6 +289,7 @@ static int splice_all(struct coil_copy_options *copy)
 
 int64_t coil_copy_with(struct coil_copy_options *copy)
 {
+	struct copier copier = {.copy = copy};
 	int rc = -EINVAL;
 
 	if (copy->size < sizeof *copy)
@@ -183,10 +300,11 @@ int64_t coil_copy_with(struct coil_copy_options *copy)
 	if (copy->dst)
 		stream_check_use(copy->dst);
 	copy->moved = 0;
-	if (!copy->dst && !copy->src)
+	copier.socket = socket_for_file(copy, loop_required("coil_copy"));
+	if (!copy->dst && !copy->src && copier.socket < 0)
 		rc = splice_all(copy);
 	if (rc == -EINVAL || rc == -EAGAIN)
-		rc = copy_in_memory(copy);
+		rc = copy_in_memory(&copier);
 	if (rc < 0 && (copy->moved == 0 || rc != coil_cancelling()))
 		return rc;
 	return (int64_t)copy->moved;

@@ -17,6 +17,7 @@
 #include "task/await.h"
 
 #include <errno.h>
+#include <poll.h>
 
 /* Of one vectored send: UIO_MAXIOV. */
 #define PIECES_MAX 1024u
@@ -237,6 +238,19 @@ static int socket_writev(struct coil_stream *stream, const struct iovec *iov, si
 	return sent ? (int)sent : rc;
 }
 
+static int socket_wait_for_room(struct coil_stream *stream)
+{
+	struct socket_stream *socket = socket_of(stream);
+	struct coil_op op;
+	int rc;
+
+	op_prep_poll(&op, socket->io_fd, POLLOUT);
+	socket->writing = &op;
+	rc = op_await(&op);
+	socket->writing = NULL;
+	return rc < 0 ? rc : 0;
+}
+
 static int socket_shutdown(struct coil_stream *stream)
 {
 	return stream->loop->driver->ops->calls->shutdown(socket_of(stream)->fd, SHUT_WR);
@@ -288,6 +302,7 @@ const struct stream_ops socket_stream_ops = {
 	.received = socket_received,
 	.write = socket_write,
 	.writev = socket_writev,
+	.wait_for_room = socket_wait_for_room,
 	.shutdown = socket_shutdown,
 	.interrupt = socket_interrupt,
 	.close = socket_close,

@@ -31,6 +31,8 @@ struct stream_ops {
 	/* The same, of several pieces; @total is their sum, > 0. */
 	int (*writev)(struct coil_stream *stream, const struct iovec *iov, size_t count,
 		      size_t total);
+	/* Until the socket takes some. 0 or a negative errno. NULL: the stream is no socket's. */
+	int (*wait_for_room)(struct coil_stream *stream);
 	int (*shutdown)(struct coil_stream *stream);
 	/* Makes a read and a write that wait return soon; the stream is being closed. */
 	void (*interrupt)(struct coil_stream *stream);

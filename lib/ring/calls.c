@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -57,6 +58,64 @@ static int call_getsockopt(int fd, int level, int option, void *value, socklen_t
 static int call_recv(int fd, void *buf, size_t len, int flags)
 {
 	return call_result((int)recv(fd, buf, len, flags));
+}
+
+/* What is cheaper to read and write than to ask so much about. */
+#define SENDFILE_LEAST 16384
+/* What the kernel reads ahead together: the last byte tells of all. */
+#define SENDFILE_FEW 65536
+
+static bool is_in_memory(int file, int64_t at)
+{
+	char byte;
+	const struct iovec iov = {&byte, 1};
+
+	return preadv2(file, &iov, 1, at, RWF_NOWAIT) == 1;
+}
+
+/* How much of @len from there on is there, and its ends in memory; or as call_sendfile. */
+static int64_t sendfile_bytes(int file, const int64_t *offset, size_t len)
+{
+	int64_t from = offset ? *offset : lseek(file, 0, SEEK_CUR);
+	struct stat status;
+
+	if (fstat(file, &status) < 0)
+		return call_result(-1);
+	if (!S_ISREG(status.st_mode) || from < 0)
+		return -EOPNOTSUPP;
+	if (len == 0)
+		return 0;
+	if (status.st_size - from < SENDFILE_LEAST)
+		return -ENODATA;
+	if ((uint64_t)(status.st_size - from) < len)
+		len = (size_t)(status.st_size - from);
+	if ((len > SENDFILE_FEW && !is_in_memory(file, from)) ||
+	    !is_in_memory(file, from + (int64_t)len - 1))
+		return -ENODATA;
+	return (int64_t)len;
+}
+
+/*
+ * sendfile knows no MSG_DONTWAIT: what stands in its place is a flag of the socket, for as long as
+ * the call lasts.
+ */
+static int call_sendfile(int socket, int file, int64_t *offset, size_t len)
+{
+	int64_t bytes = sendfile_bytes(file, offset, len);
+	int flags = bytes > 0 ? fcntl(socket, F_GETFL) : 0;
+	off_t at = offset ? (off_t)*offset : 0;
+	int rc;
+
+	if (bytes <= 0)
+		return (int)bytes;
+	if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(socket, F_SETFL, flags | O_NONBLOCK) < 0))
+		return call_result(-1);
+	rc = call_result((int)sendfile(socket, file, offset ? &at : NULL, (size_t)bytes));
+	if (!(flags & O_NONBLOCK))
+		(void)fcntl(socket, F_SETFL, flags);
+	if (rc > 0 && offset)
+		*offset = at;
+	return rc ? rc : -ENODATA;
 }
 
 static int call_shutdown(int fd, int how)
@@ -277,6 +336,7 @@ const struct driver_calls calls_kernel = {
 	.setsockopt = call_setsockopt,
 	.getsockopt = call_getsockopt,
 	.recv = call_recv,
+	.sendfile = call_sendfile,
 	.shutdown = call_shutdown,
 	.close = call_close,
 	.unlink = call_unlink,

@@ -73,6 +73,15 @@ struct driver_calls {
 	int (*setsockopt)(int fd, int level, int option, const void *value, socklen_t bytes);
 	int (*getsockopt)(int fd, int level, int option, void *value, socklen_t *bytes);
 	int (*recv)(int fd, void *buf, size_t len, int flags);	/* never without MSG_DONTWAIT */
+	/*
+	 * sendfile(2) of a regular file that waits neither for the socket nor, as far as can be
+	 * seen beforehand, for a disk. From *@offset, which goes on with it, or with NULL from the
+	 * file's position. > 0 bytes, fewer than @len as it comes; -EAGAIN: no room; -ENODATA: what
+	 * is next is not in memory, or the file ends here or soon; -EOPNOTSUPP, -EINVAL: of this
+	 * file never. Where it fails nothing has been read. May leave a SIGPIPE pending. With @len
+	 * 0, and whatever socket: 0 if @file is one.
+	 */
+	int (*sendfile)(int socket, int file, int64_t *offset, size_t len);
 	int (*shutdown)(int fd, int how);
 	int (*close)(int fd);
 	int (*unlink)(const char *path);

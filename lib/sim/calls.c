@@ -71,6 +71,15 @@ static int call_recv(int fd, void *buf, size_t len, int flags)
 	return settled(rc);
 }
 
+static int call_sendfile(int socket, int file, int64_t *offset, size_t len)
+{
+	const struct sim_sendfile_call call = {file, offset, len};
+	int rc = sim_disk_sendfile(sim_current(), socket, &call);
+
+	sim_trace(sim_current(), "sendfile at once: %d of %zu", rc, len);
+	return settled(rc);
+}
+
 static int call_shutdown(int fd, int how)
 {
 	return settled(sim_net_shutdown(sim_current(), fd, how));
@@ -189,6 +198,7 @@ const struct driver_calls sim_calls = {
 	.setsockopt = call_setsockopt,
 	.getsockopt = call_getsockopt,
 	.recv = call_recv,
+	.sendfile = call_sendfile,
 	.shutdown = call_shutdown,
 	.close = call_close,
 	.unlink = call_unlink,

@@ -18,6 +18,7 @@
 #define COIL_SIM_DISK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct sim;
@@ -38,6 +39,14 @@ void sim_disk_power_loss(struct sim *sim);
 int sim_disk_unlink(struct sim *sim, const char *path);
 int sim_disk_chmod(struct sim *sim, const char *path, uint32_t mode);
 int sim_disk_ftruncate(struct sim *sim, int fd, int64_t length);
+
+/* sendfile of struct driver_calls; @offset NULL: the file's position. */
+struct sim_sendfile_call {
+	int file;
+	int64_t *offset;
+	size_t len;
+};
+int sim_disk_sendfile(struct sim *sim, int socket, const struct sim_sendfile_call *call);
 
 /*
  * A unix socket's name: bind makes it (-EADDRINUSE where the name is taken), connect looks it up

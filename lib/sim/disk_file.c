@@ -75,6 +75,11 @@ int disk_file_usable(struct sim_file *file, struct sim_inode **ret_inode)
 	return !error && file->flags & O_PATH ? -EBADF : error;
 }
 
+int64_t *disk_file_position(struct sim_file *file)
+{
+	return &disk_file_of(file)->position;
+}
+
 /* Opened with O_ACCMODE itself, it can neither be read nor written. */
 static bool may_read(const struct sim_file *file)
 {

@@ -239,6 +239,7 @@ struct sim_disk_file *disk_file_new(struct sim *sim, int flags);
 int disk_file_inode(struct sim_file *file, struct sim_inode **ret_inode);
 /* The same, and -EBADF where it was opened with O_PATH. */
 int disk_file_usable(struct sim_file *file, struct sim_inode **ret_inode);
+int64_t *disk_file_position(struct sim_file *file);
 int disk_file_truncate(struct sim_file *file, int64_t length);
 int disk_file_allocate(struct sim_file *file, int mode, int64_t offset, int64_t length);
 int disk_file_sync(struct sim_file *file, bool data_only);
