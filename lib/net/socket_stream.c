@@ -68,18 +68,45 @@ static inline void count_send(struct socket_stream *socket)
  * in a turn others fill the caches that have it (docs/decisions/0020, 0023). Bytes; 0: not now, or
  * not in this way; or an error of the socket's, which it tells once.
  */
+static inline bool is_at_once(const struct coil_loop *loop, const struct coil_task *task,
+			      size_t len)
+{
+	return (len >= AT_ONCE_BYTES || loop_has_nothing_else(loop)) && !task->scope->effective &&
+	       !loop->observer;
+}
+
 static inline int send_at_once(struct socket_stream *socket, const void *buf, size_t len)
 {
 	struct coil_task *task = task_required("coil_stream_write");
 	struct coil_loop *loop = socket->stream.loop;
 	int rc;
 
-	if ((len < AT_ONCE_BYTES && !loop_has_nothing_else(loop)) || task->scope->effective ||
-	    loop->observer)
+	if (!is_at_once(loop, task, len))
 		return 0;
 	loop->at_once++;
 	rc = ring_send_now(&loop->ring, socket->fd, buf, len);
 	if (likely(rc == (int)len))
+		task_pay(task_scheduler(task), task);
+	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
+}
+
+/* The same of several pieces, @total bytes together. */
+static int send_pieces_at_once(struct socket_stream *socket, const struct iovec *iov,
+			       size_t count, size_t total)
+{
+	struct msghdr message = {
+		.msg_iov = (struct iovec *)(uintptr_t)iov,
+		.msg_iovlen = count < PIECES_MAX ? count : PIECES_MAX,
+	};
+	struct coil_task *task = task_required("coil_stream_writev");
+	struct coil_loop *loop = socket->stream.loop;
+	int rc;
+
+	if (!is_at_once(loop, task, total))
+		return 0;
+	loop->at_once++;
+	rc = loop->driver->ops->sendmsg(socket->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (rc == (int)total)
 		task_pay(task_scheduler(task), task);
 	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
 }
@@ -219,6 +246,12 @@ static int socket_writev(struct coil_stream *stream, const struct iovec *iov, si
 	bool stopped = false;
 	int rc = 0;
 
+	if (is_copied) {
+		rc = send_pieces_at_once(socket_of(stream), iov, count, total);
+		if (rc < 0 || (size_t)rc == total)
+			return rc;
+		sent = (size_t)rc;
+	}
 	while (sent < total && !stopped && !stream->closer) {
 		for (; end + iov[done].iov_len <= sent; done++)
 			end += iov[done].iov_len;

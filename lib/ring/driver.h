@@ -130,6 +130,8 @@ struct driver_ops {
 	 * no cancellation point.
 	 */
 	int (*send)(int fd, const void *buf, size_t len, int flags);
+	/* sendmsg(2), likewise; without control data. */
+	int (*sendmsg)(int fd, const struct msghdr *message, int flags);
 	int64_t (*now)(struct driver *driver);
 	int (*random)(struct driver *driver, void *bytes, size_t count);
 	/* From any thread, and from a signal handler: makes wake_fd readable. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io_uring_enter(2) and send(2) in line. What the kernel does between leaves nothing of the
- * caller's in the processor's return predictor, so that each function that returns after a system
- * call costs a misprediction, 7 ns: a wrapper of liburing's or libc's is one of them, and the
- * driver's own enter another. Knows the ABI of system calls and how the real kernel's driver
+ * io_uring_enter(2), send(2) and sendmsg(2) in line. What the kernel does between leaves nothing of
+ * the caller's in the processor's return predictor, so that each function that returns after a
+ * system call costs a misprediction, 7 ns: a wrapper of liburing's or libc's is one of them, and
+ * the driver's own enter another. Knows the ABI of system calls and how the real kernel's driver
  * enters, nothing else.
  */
 #ifndef COIL_RING_ENTER_H
@@ -130,5 +130,16 @@ static inline __attribute__((always_inline)) int enter_send(int fd, const void *
 
 /* The same, out of line: send of the real kernel's driver. */
 int driver_kernel_send(int fd, const void *buf, size_t len, int flags);
+
+static inline __attribute__((always_inline)) int
+enter_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+#if ENTER_IS_IN_LINE
+	return call_kernel(SYS_sendmsg, (struct enter_args){{(unsigned)fd, (uintptr_t)message,
+							     (unsigned)flags, 0, 0, 0}});
+#else
+	return call_result(sendmsg(fd, message, flags));
+#endif
+}
 
 #endif

@@ -125,6 +125,12 @@ int driver_kernel_send(int fd, const void *buf, size_t len, int flags)
 	return enter_send(fd, buf, len, flags);
 }
 
+static int kernel_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	check(flags & MSG_DONTWAIT);
+	return enter_sendmsg(fd, message, flags);
+}
+
 static int64_t kernel_now(struct driver *driver)
 {
 	(void)driver;
@@ -347,6 +353,7 @@ static void kernel_unregister_buffers(struct driver *driver, unsigned group)
 static const struct driver_ops kernel_ops = {
 	.enter = driver_kernel_enter,
 	.send = driver_kernel_send,
+	.sendmsg = kernel_sendmsg,
 	.now = kernel_now,
 	.random = kernel_random,
 	.wake = kernel_wake,

@@ -274,9 +274,21 @@ static int ring_send(int fd, const void *buf, size_t len, int flags)
 	return rc;
 }
 
+static int ring_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	struct sim *sim = sim_current();
+	const struct sim_transfer_call call = {fd, flags};
+	int rc = sim_net_sendmsg(sim, &call, message);
+
+	sim_trace(sim, "sendmsg at once: %d", rc);
+	sim_settle(sim);
+	return rc;
+}
+
 static const struct driver_ops ring_ops = {
 	.enter = sim_ring_enter,
 	.send = ring_send,
+	.sendmsg = ring_sendmsg,
 	.now = ring_now,
 	.random = ring_random,
 	.wake = ring_wake,

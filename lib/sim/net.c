@@ -137,6 +137,22 @@ int sim_net_send(struct sim *sim, const struct sim_transfer_call *call, const vo
 	return rc < 0 ? rc : (int)sim_socket_send(socket, &message);
 }
 
+int sim_net_sendmsg(struct sim *sim, const struct sim_transfer_call *call,
+		    const struct msghdr *header)
+{
+	struct sim_message message = {
+		.io = {.iov = header->msg_iov, .iov_count = header->msg_iovlen, .offset = -1},
+		.flags = call->flags,
+	};
+	struct sim_socket *socket;
+	int rc = sim_socket_of(sim, call->fd, &socket);
+
+	check(call->flags & MSG_DONTWAIT);
+	for (size_t i = 0; i < header->msg_iovlen; i++)
+		message.io.bytes += header->msg_iov[i].iov_len;
+	return rc < 0 ? rc : (int)sim_socket_send(socket, &message);
+}
+
 int sim_net_getsockname(struct sim *sim, int fd, struct sockaddr *address, socklen_t *bytes)
 {
 	struct sim_socket *socket;

@@ -299,6 +299,8 @@ struct sim_transfer_call {
 int sim_net_recv(struct sim *sim, const struct sim_transfer_call *call, void *buf, size_t len);
 int sim_net_send(struct sim *sim, const struct sim_transfer_call *call, const void *buf,
 		 size_t len);
+int sim_net_sendmsg(struct sim *sim, const struct sim_transfer_call *call,
+		    const struct msghdr *header);
 
 /* The kernel's own arguments, in a struct where there are five of them. */
 struct sim_option_call {

@@ -44,6 +44,68 @@ IN_PAIR(a_lone_write_is_a_call_of_its_own)
 	EXPECT_MEM_EQ(buf, "hello", 5);
 }
 
+static const struct iovec hello[] = {{(char *)"hel", 3}, {(char *)"", 0}, {(char *)"lo", 2}};
+
+IN_PAIR(a_lone_vector_is_a_call_of_its_own)
+{
+	struct coil_stats before, after;
+	char buf[16];
+
+	settle();
+	before = counted();
+	EXPECT_EQ(coil_stream_writev(pair->a, hello, 3), 5);
+	after = counted();
+	EXPECT_EQ(after.at_once - before.at_once, can_be_at_once());
+	EXPECT_EQ(after.sqes - before.sqes, !can_be_at_once());
+	if (can_be_at_once())
+		EXPECT_EQ(after.enters, before.enters);
+	EXPECT_EQ(coil_stream_read(pair->b, buf, sizeof buf), 5);
+	EXPECT_MEM_EQ(buf, "hello", 5);
+}
+
+static int writes_vector(void *stream)
+{
+	return coil_stream_writev(stream, hello, 3);
+}
+
+IN_PAIR(a_vector_beside_others_goes_with_them)
+{
+	struct coil_stats before, after;
+	struct coil_task *task;
+	char buf[16];
+
+	settle();
+	before = counted();
+	task = coil_spawn(writes_vector, pair->a);
+	EXPECT_EQ(coil_stream_writev(pair->b, hello, 3), 5);
+	EXPECT_EQ(coil_join(task), 5);
+	after = counted();
+	EXPECT_EQ(after.at_once, before.at_once);
+	EXPECT_EQ(after.sqes - before.sqes, 2);
+	EXPECT_EQ(coil_stream_read_exactly(pair->b, buf, 5), 5);
+	EXPECT_MEM_EQ(buf, "hello", 5);
+}
+
+IN_PAIR(vectors_at_once_are_paid_for)
+{
+	struct coil_stats before, after;
+
+	settle();
+	before = counted();
+	for (int i = 0; i < 200; i++)
+		EXPECT_EQ(coil_stream_writev(pair->a, hello, 3), 5);
+	after = counted();
+	EXPECT_GT(after.turns, before.turns);
+}
+
+IN_PAIR(a_vector_meets_the_cancel_before)
+{
+	settle();
+	coil_cancel(coil_self());
+	EXPECT_EQ(coil_stream_writev(pair->a, hello, 3), -ECANCELED);
+	EXPECT_EQ(coil_stream_writev(pair->a, hello, 3), -ECANCELED);
+}
+
 static int writes_hello(void *stream)
 {
 	return coil_stream_write(stream, "hello", 5);
@@ -68,6 +130,16 @@ IN_PAIR(a_write_beside_others_goes_with_them)
 }
 
 /* What the socket does not take at once is waited for, in order. */
+static bool by_vectors;
+
+static int writes_bytes(struct coil_stream *stream, char *bytes, size_t len)
+{
+	const struct iovec iov[] = {{bytes, 5000}, {bytes + 5000, 1}, {bytes + 5001, len - 5001}};
+
+	return by_vectors ? coil_stream_writev(stream, iov, 3)
+			  : coil_stream_write(stream, bytes, len);
+}
+
 static int fills(void *stream)
 {
 	static char bytes[12000];
@@ -77,7 +149,7 @@ static int fills(void *stream)
 	for (unsigned i = 0;; i++) {
 		for (size_t k = 0; k < sizeof bytes; k++)
 			bytes[k] = (char)((size_t)sum + k);
-		n = coil_stream_write(stream, bytes, sizeof bytes);
+		n = writes_bytes(stream, bytes, sizeof bytes);
 		sum += n > 0 ? n : 0;
 		if (n < (int)sizeof bytes)
 			return sum;
@@ -103,6 +175,13 @@ static void cut_short(struct rig_pair *pair)
 
 IN_PAIR(what_does_not_fit_at_once_is_waited_for)
 {
+	by_vectors = false;
+	cut_short(pair);
+}
+
+IN_PAIR(what_does_not_fit_of_a_vector_is_waited_for)
+{
+	by_vectors = true;
 	cut_short(pair);
 }
 
@@ -120,6 +199,9 @@ static int cut_short_odd(void *arg)
 
 TEST(stream, short_sends_at_once_lose_nothing)
 {
+	by_vectors = false;
+	rig_run_odd(20, cut_short_odd);
+	by_vectors = true;
 	rig_run_odd(20, cut_short_odd);
 }
 
@@ -161,7 +243,7 @@ static int reset(void *arg)
 	settle();
 	rc = coil_stream_write(pair.a, "x", 1);
 	EXPECT(rc == -ECONNRESET || rc == -EPIPE);
-	EXPECT_EQ(coil_stream_write(pair.a, "x", 1), -EPIPE);
+	EXPECT_EQ(coil_stream_writev(pair.a, hello, 3), -EPIPE);
 	coil_stream_close(pair.a);
 	return 0;
 }
