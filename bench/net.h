@@ -23,7 +23,6 @@
 #define NET_ROUNDS_MAX 64
 #define NET_ROUNDS 25			/* at most, if nobody says otherwise */
 #define NET_BUDGET_NS (15 * 60 * COIL_SEC)
-#define NET_P99_GOAL 1.1		/* times the floor's */
 
 enum net_kind {
 	NET_COIL,
@@ -147,6 +146,8 @@ int net_measure(const struct net_cell *cell, const struct net_options *options,
 void net_free(struct net_result *result);
 /* What Coil's ratio to the floor may be, or has to be; 0: there is no goal. */
 double net_goal(const struct net_cell *cell);
+/* The same of its p99. */
+double net_p99_goal(const struct net_cell *cell);
 bool net_is_interrupted(void);
 void net_watch_interrupt(void);
 

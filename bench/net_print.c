@@ -108,6 +108,7 @@ static void put_value_goal(FILE *out, const struct net_result *result)
 static void describe_rest(const struct net_result *result, char *text, size_t bytes)
 {
 	const struct net_subject *coil = judged(result), *floor = result->floor;
+	double goal = net_p99_goal(result->cell);
 	struct net_ratio p99;
 
 	text[0] = '\0';
@@ -121,8 +122,8 @@ static void describe_rest(const struct net_result *result, char *text, size_t by
 	p99 = net_compare(coil, floor, net_round_p99);
 	snprintf(text, bytes, "p99 %.2f (%.2f to %.2f) times the floor's, goal %.1f: %s; calls "
 		 "%.2f a request, the floor %.2f; allocations %.3g.", p99.value,
-		 p99.interval.low, p99.interval.high, NET_P99_GOAL,
-		 verdict_of(&p99, NET_P99_GOAL), calls_of(&coil->life), calls_of(&floor->life),
+		 p99.interval.low, p99.interval.high, goal,
+		 verdict_of(&p99, goal), calls_of(&coil->life), calls_of(&floor->life),
 		 coil->life.allocations / coil->life.requests);
 }
 
