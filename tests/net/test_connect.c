@@ -367,6 +367,108 @@ TEST(connect, several_addresses_race)
 	RUN(several);
 }
 
+/* Each order of so many places: who answers, who refuses, who is silent, and who answers late. */
+#define PLACES 3
+#define LATE_NS (40 * COIL_MSEC)
+
+static struct address late_place;
+
+static int accept_late(void *arg)
+{
+	struct coil_stream *stream;
+	int rc = coil_sleep(LATE_NS);
+
+	if (rc == 0)
+		rc = coil_accept(arg, &stream);
+	if (rc == 0)
+		coil_stream_close(stream);
+	return rc;
+}
+
+/* The race itself, over places that @letters name: g, r, s, l. The descriptor. */
+static int race_places(const struct places *p, const char *letters)
+{
+	struct coil_connect_options options = {.size = sizeof options,
+					       .attempt_delay_ns = 30 * COIL_MSEC};
+	struct address addresses[PLACES];
+
+	for (int i = 0; i < PLACES; i++)
+		addresses[i] = letters[i] == 'g' ? p->good : letters[i] == 'r' ? p->refusing
+			       : letters[i] == 's' ? p->silent : late_place;
+	return connect_any(loop_current, addresses, PLACES, &options);
+}
+
+static int race_places_task(void *arg)
+{
+	struct race_arg *race = arg;
+
+	return race_places(race->places, race->letters);
+}
+
+/* What has to come of it, whenever the answers come; and no later than the silent ones allow. */
+static void race_order(struct places *p, const char *letters)
+{
+	struct race_arg race = {p, letters};
+	bool has_good = strchr(letters, 'g'), has_late = strchr(letters, 'l');
+	int64_t start = coil_now();
+	int rc = coil_timeout(5 * COIL_SEC, race_places_task, &race);
+
+	if (has_good || has_late) {
+		EXPECT_GE(rc, 0);
+		/* Two delays and handshakes; a late one's SYN comes again after a second. */
+		EXPECT_LE(coil_now() - start, has_good ? 200 * COIL_MSEC : 2 * COIL_SEC);
+	} else {
+		EXPECT_EQ(rc, strchr(letters, 's') ? -ETIME : -ECONNREFUSED);
+	}
+	if (rc >= 0)
+		loop_current->driver->ops->calls->close(rc);
+}
+
+static void race_late_order(struct places *p, const char *letters)
+{
+	struct coil_listen_options options = {.size = sizeof options, .backlog = 1};
+	struct places late = {.filler_count = 0};
+	struct coil_task *task;
+
+	EXPECT_EQ(coil_listen_tcp(&late.full, "127.0.0.1", 0, &options), 0);
+	address_parse(&late_place, "127.0.0.1", coil_listener_port(late.full));
+	while (late.filler_count < 16 && coil_timeout(COIL_SEC / 2, fill_one, &late) == 0)
+		continue;
+	EXPECT_GT(late.filler_count, 0);
+	task = coil_spawn(accept_late, late.full);
+	race_order(p, letters);
+	coil_join(task);
+	while (late.filler_count > 0)
+		coil_stream_close(late.fillers[--late.filler_count]);
+	coil_listener_close(late.full);
+}
+
+static int all_orders(void *arg)
+{
+	static const char kinds[] = "grsl";
+	struct places p;
+
+	(void)arg;
+	places_open(&p);
+	for (unsigned i = 0; i < 1u << (2 * PLACES); i++) {
+		char letters[PLACES + 1] = "";
+
+		for (unsigned k = 0; k < PLACES; k++)
+			letters[k] = kinds[i >> (2 * k) & 3];
+		if (strchr(letters, 'l'))
+			race_late_order(&p, letters);
+		else
+			race_order(&p, letters);
+	}
+	places_close(&p);
+	return 0;
+}
+
+TEST(connect, each_order_of_addresses_under_seeds)
+{
+	rig_run_odd(20, all_orders);
+}
+
 /* -- Memory ------------------------------------------------------------------------------------ */
 
 static int accept_it(void *arg)
