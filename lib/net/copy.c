@@ -10,6 +10,7 @@
 
 #include "net/stream.h"
 
+#include "base/sized.h"
 #include "coil/scope.h"
 #include "loop/observe.h"
 #include "loop/prep_files.h"
@@ -290,10 +291,10 @@ static int splice_all(struct coil_copy_options *copy)
 int64_t coil_copy_with(struct coil_copy_options *copy)
 {
 	struct copier copier = {.copy = copy};
-	int rc = -EINVAL;
+	int rc = sized_check(copy, sizeof *copy);
 
-	if (copy->size < sizeof *copy)
-		return -EINVAL;
+	if (rc < 0)
+		return rc;
 	check_use(!copy->dst || copy->dst != copy->src, "a stream is copied to itself");
 	if (copy->src)
 		stream_check_reader(copy->src);
@@ -301,6 +302,7 @@ int64_t coil_copy_with(struct coil_copy_options *copy)
 		stream_check_use(copy->dst);
 	copy->moved = 0;
 	copier.socket = socket_for_file(copy, loop_required("coil_copy"));
+	rc = -EINVAL;
 	if (!copy->dst && !copy->src && copier.socket < 0)
 		rc = splice_all(copy);
 	if (rc == -EINVAL || rc == -EAGAIN)

@@ -135,6 +135,10 @@ static int an_error(void *arg)
 {
 	struct rig_pair from, to;
 	struct coil_copy_options copy = {.size = sizeof copy};
+	struct {
+		struct coil_copy_options known;
+		uint64_t unknown;
+	} newer = {.known.size = sizeof newer, .unknown = 1};
 
 	(void)arg;
 	if (!rig_unix_pair(&from) || !rig_unix_pair(&to))
@@ -145,6 +149,7 @@ static int an_error(void *arg)
 	EXPECT_EQ(coil_stream_read(from.b, back, 10), 3);
 	copy.size = 4;
 	EXPECT_EQ(coil_copy_with(&copy), -EINVAL);
+	EXPECT_EQ(coil_copy_with(&newer.known), -E2BIG);
 	rig_close(&from);
 	coil_stream_close(to.a);
 	return 0;
