@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -20,7 +19,6 @@ struct partner {
 	struct coil_promise *promise;	/* NULL: answer by the eventfd */
 	bool is_over;
 	struct coil_promise answer;
-	cpu_set_t cores;		/* before both had to share one */
 };
 
 /* What the asker wrote before it asked is seen behind the read. */
@@ -69,22 +67,9 @@ static void close_partner(struct bench *bench)
 	partner->is_over = true;
 	eventfd_write(partner->asked, 1);
 	pthread_join(partner->thread, NULL);
-	sched_setaffinity(0, sizeof(partner->cores), &partner->cores);
 	close(partner->asked);
 	close(partner->answered);
 	free(partner);
-}
-
-/* Both on this core: which one the kernel takes to wake a thread on is a matter of luck. */
-static void share_core(cpu_set_t *ret_before)
-{
-	int core = sched_getcpu();
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(core < 0 ? 0 : (size_t)core, &one);
-	sched_getaffinity(0, sizeof(*ret_before), ret_before);
-	sched_setaffinity(0, sizeof(one), &one);
 }
 
 static int open_partner(struct bench *bench)
@@ -94,13 +79,11 @@ static int open_partner(struct bench *bench)
 
 	if (!partner)
 		return -ENOMEM;
-	share_core(&partner->cores);
 	partner->asked = eventfd(0, EFD_CLOEXEC);
 	partner->answered = eventfd(0, EFD_CLOEXEC);
 	if (partner->asked >= 0 && partner->answered >= 0)
 		rc = pthread_create(&partner->thread, NULL, partner_main, partner);
 	if (rc != 0) {
-		sched_setaffinity(0, sizeof(partner->cores), &partner->cores);
 		close(partner->asked);
 		close(partner->answered);
 		free(partner);

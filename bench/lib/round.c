@@ -8,6 +8,7 @@
 
 #include "coil/loop.h"
 #include "coil/run.h"
+#include "core.h"
 #include "measure.h"
 #include "model.h"
 #include "statistics.h"
@@ -170,9 +171,12 @@ void round_run(const struct coil_bench_case *bench_case, const struct round_opti
 	const struct coil_options loop = { .size = sizeof(loop), .off = COIL_NO_SIGNALS };
 	struct drive drive = { .of = *bench_case, .options = options, .round = ret_round };
 	bool has_own_loop = (bench_case->flags & COIL_BENCH_ASYNC) && !coil_loop_current();
+	struct core_hold hold;
 
 	memset(ret_round, 0, sizeof(*ret_round));
+	core_hold(&hold, bench_case);
 	ret_round->error = has_own_loop ? coil_run_with(&loop, drive_main, &drive)
 					: drive_main(&drive);
+	core_release(&hold);
 	ret_round->is_complete = 1;
 }

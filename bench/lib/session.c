@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core.h"
 #include "measure.h"
 #include "record.h"
 #include "trend.h"
@@ -442,8 +443,11 @@ static int finish(struct rounds *rounds, double best)
 static int measure_whole(struct rounds *rounds)
 {
 	struct coil_bench_case copy = *rounds->of;
+	struct core_hold hold;
 
+	core_hold(&hold, &copy);
 	rounds->error = copy.whole(&copy, rounds->entry);
+	core_release(&hold);
 	if (rounds->error < 0 && !rounds->entry->error)
 		return entry_fail(rounds->entry, strerror(-rounds->error));
 	return 0;

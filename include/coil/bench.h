@@ -29,7 +29,8 @@ enum coil_bench_flags {
 	COIL_BENCH_ASYNC = 1 << 0, /* runs in a task: what it calls may suspend */
 	COIL_BENCH_LONG = 1 << 1,  /* not in a smoke run */
 	COIL_BENCH_HIGHER = 1 << 2, /* more is better: requests a second */
-	COIL_BENCH_EXACT = 1 << 3 /* a count, such as bytes: one round is enough for a verdict */
+	COIL_BENCH_EXACT = 1 << 3, /* a count, such as bytes: one round is enough for a verdict */
+	COIL_BENCH_SPREAD = 1 << 4 /* on all cores; others share the one that a round begins on */
 };
 
 /* What coil_bench_case.goal bounds. */

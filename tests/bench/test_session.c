@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,6 +95,50 @@ TEST(session, a_planted_change_is_there)
 	ratio = paired_ratio(entry_floor(bench->entries[0]), entry_main(bench->entries[0]),
 			     &interval);
 	EXPECT(ratio > 1.3 && ratio < 3);
+	coil_bench_close(bench);
+}
+
+static int cores(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
+static int cores_met;
+
+static void look_at_cores(void *arg, uint64_t units)
+{
+	spin(arg, units);
+	cores_met = cores();
+}
+
+static int whole_looks(struct coil_bench_case *self, struct coil_bench_entry *entry)
+{
+	(void)self;
+	(void)entry;
+	cores_met = cores();
+	return 0;
+}
+
+TEST(session, what_is_measured_is_held_on_one_core)
+{
+	struct coil_bench_case of = { .name = "cores", .subjects = { { .run = look_at_cores } } };
+	const struct coil_bench_case whole = { .name = "whole", .whole = whole_looks };
+	struct coil_bench *bench = open_quick();
+	int before = cores();
+
+	EXPECT_EQ(coil_bench_measure(bench, &of), 0);
+	EXPECT_EQ(cores_met, 1);
+	EXPECT_EQ(cores(), before);
+	of.name = "spread";
+	of.flags = COIL_BENCH_SPREAD;
+	EXPECT_EQ(coil_bench_measure(bench, &of), 0);
+	EXPECT_EQ(cores_met, before);
+	cores_met = 0;
+	EXPECT_EQ(coil_bench_measure(bench, &whole), 0);
+	EXPECT_EQ(cores_met, 1);
+	EXPECT_EQ(cores(), before);
 	coil_bench_close(bench);
 }
 
