@@ -4,18 +4,6 @@
 
 #include "base/report.h"
 
-void lease_begin(struct buffers *buffers, uint16_t id, const struct lease_taker *taker)
-{
-	buffers->notes[id].is_lent = 1;
-	buffers->takers[id] = *taker;
-}
-
-void lease_end(struct buffers *buffers, uint16_t id)
-{
-	buffers->notes[id].is_lent = 0;
-	buffers_give(buffers, id);
-}
-
 static struct lease_copy *take_spare(struct coil_loop *loop)
 {
 	struct coil_list *link = list_pop_front(&loop->lease_spares);

@@ -32,8 +32,18 @@ struct lease_copy {
 };
 
 /* A buffer that is out is lent to @taker, and given back. */
-void lease_begin(struct buffers *buffers, uint16_t id, const struct lease_taker *taker);
-void lease_end(struct buffers *buffers, uint16_t id);
+static inline void lease_begin(struct buffers *buffers, uint16_t id,
+			       const struct lease_taker *taker)
+{
+	buffers->notes[id].is_lent = 1;
+	buffers->takers[id] = *taker;
+}
+
+static inline void lease_end(struct buffers *buffers, uint16_t id)
+{
+	buffers->notes[id].is_lent = 0;
+	buffers_give(buffers, id);
+}
 
 /* The one that was freed last, if there is one: it is in the caches still. NULL: no memory. */
 struct lease_copy *lease_copy_new(struct coil_loop *loop, const struct lease_taker *taker);

@@ -26,11 +26,10 @@ void lease_of_buffer(struct coil_lease *lease, struct buffers *buffers, uint16_t
 	const struct lease_taker taker = lease_taker_now();
 
 	lease_begin(buffers, id, &taker);
-	*lease = (struct coil_lease){
-		.loop = buffers->loop,
-		.id = id,
-		.check_word = LEASE_CHECK_WORD,
-	};
+	lease->loop = buffers->loop;
+	lease->copy = NULL;
+	lease->id = id;
+	lease->check_word = LEASE_CHECK_WORD;
 }
 
 int lease_of_copy(struct coil_lease *lease, struct coil_loop *loop, struct lease_copy *copy)

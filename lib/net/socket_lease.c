@@ -10,7 +10,6 @@
 #include "loop/leases.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
-#include "loop/receiver.h"
 #include "loop/watch.h"
 #include "task/await.h"
 
@@ -111,7 +110,7 @@ static int lease_large(struct socket_stream *socket, struct coil_lease *lease)
 	return lease_of_copy(lease, loop, copy);
 }
 
-static int lease_once(struct socket_stream *socket, struct coil_lease *lease)
+int socket_lease_once(struct socket_stream *socket, struct coil_lease *lease)
 {
 	int rc = socket->is_large ? -ENOBUFS : lease_small(socket, lease);
 
@@ -121,26 +120,7 @@ static int lease_once(struct socket_stream *socket, struct coil_lease *lease)
 int socket_lease(struct coil_stream *stream, struct coil_lease *lease)
 {
 	struct socket_stream *socket = socket_stream_of(stream);
-	struct receiver *receiver;
-	void *data;
-	uint16_t id;
-	int rc = 0;
 
-	if (socket->is_multishot) {
-		bool is_end;
-
-		rc = socket_wait_for_queue(stream, &is_end);
-		if (is_end || rc < 0)
-			return rc;
-		socket->is_multishot = rc > 0;
-	}
-	if (rc == 0)
-		return lease_once(socket, lease);
-	receiver = socket->receiver;
-	id = receiver_take_buffer(receiver, &data, &lease->bytes);
-	rc = (int)lease->bytes;
-	lease_of_buffer(lease, receiver->buffers, id);
-	lease->data = data;
-	lease->bytes = (size_t)rc;
-	return rc;
+	return socket->is_multishot ? socket_lease_shot(stream, lease) :
+				      socket_lease_once(socket, lease);
 }

@@ -13,6 +13,7 @@
  */
 #include "net/socket_stream.h"
 
+#include "coil/lease.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
 #include "loop/receiver.h"
@@ -204,9 +205,28 @@ int socket_read(struct coil_stream *stream, void *buf, size_t len)
 	return read_once(stream, buf, len);
 }
 
-int socket_wait_for_queue(struct coil_stream *stream, bool *ret_is_end)
+int socket_lease_shot(struct coil_stream *stream, struct coil_lease *lease)
 {
-	return wait_for_queue(stream, task_required("coil_stream_read_lease"), ret_is_end);
+	struct socket_stream *socket = socket_stream_of(stream);
+	struct coil_task *task = task_required("coil_stream_read_lease");
+	bool is_end;
+	void *data;
+	uint16_t id;
+	int rc = wait_for_queue(stream, task, &is_end);
+
+	if (unlikely(is_end || rc < 0)) {
+		socket->is_drained = false;
+		return rc;
+	}
+	if (unlikely(rc == 0)) {
+		socket->is_multishot = false;
+		return socket_lease_once(socket, lease);
+	}
+	id = receiver_take_buffer(socket->receiver, &data, &lease->bytes);
+	lease->data = data;
+	lease_of_buffer(lease, socket->receiver->buffers, id);
+	judge(socket);
+	return (int)lease->bytes;
 }
 
 size_t socket_received(const struct coil_stream *stream)

@@ -50,11 +50,9 @@ size_t socket_received(const struct coil_stream *stream);
  * do the next time. */
 void socket_note_size(struct socket_stream *socket, int bytes);
 
-/*
- * Where a multishot receives, or is to: waits until there is something in its queue, 1; or 0: the
- * read goes by a receive of its own; or what the read returns, the end or an error.
- */
-int socket_wait_for_queue(struct coil_stream *stream, bool *ret_is_end);
+/* Leases: by a receive of its own, and where a multishot receives, or is to. */
+int socket_lease_once(struct socket_stream *socket, struct coil_lease *lease);
+int socket_lease_shot(struct coil_stream *stream, struct coil_lease *lease);
 
 /* NULL: no memory. The descriptor comes later, so that nothing can fail once it is there. */
 struct socket_stream *socket_stream_new(struct coil_loop *loop);

@@ -162,6 +162,34 @@ static void read_large(struct rig_pair *pair)
 	EXPECT_EQ(loop_current->lease_spares_count, 1);
 }
 
+/* Who leases what a receive for many brings leaves it, too, where messages become large. */
+SCENARIO(leases_of_large_messages_go_back)
+{
+	struct rig_pair pair;
+	struct coil_lease lease;
+	int n = 1;
+
+	(void)arg;
+	if (!rig_tcp_pair(&pair))
+		return 0;
+	for (int round = 0; round < 40 && n > 0; round++) {
+		EXPECT_EQ(coil_stream_write(pair.a, "small", 5), 5);
+		for (int got = 0; got < 5 && n > 0; got += n) {
+			n = coil_stream_read_lease(pair.b, &lease);
+			EXPECT_GT(n, 0);
+			if (n > 0)
+				coil_lease_release(&lease);
+		}
+	}
+	if (!coil_sim_active() && has_multishot())
+		EXPECT(is_multishot(pair.b) && is_armed(pair.b));
+	read_large(&pair);
+	if (!coil_sim_active())
+		EXPECT(!is_armed(pair.b));
+	rig_close(&pair);
+	return 0;
+}
+
 SCENARIO(large_messages_are_lent_whole)
 {
 	struct rig_pair pair;
