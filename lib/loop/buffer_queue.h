@@ -39,11 +39,15 @@ static inline void buffer_queue_append(struct buffer_queue *queue, struct buffer
 	queue->count++;
 }
 
-/* The first one, which is the caller's to give back now. The queue is not empty. */
-static inline uint16_t buffer_queue_pop(struct buffer_queue *queue, const struct buffers *buffers)
+/* The first one, and what of it was not taken yet; it is the caller's to give back now. The queue
+ * is not empty. */
+static inline uint16_t buffer_queue_pop(struct buffer_queue *queue, const struct buffers *buffers,
+					const void **ret_data, size_t *ret_bytes)
 {
 	uint16_t id = queue->first;
 
+	*ret_data = (const char *)buffers_data(buffers, id) + queue->taken;
+	*ret_bytes = buffers->notes[id].bytes - queue->taken;
 	queue->first = buffers->notes[id].next;
 	queue->taken = 0;
 	queue->count--;
@@ -53,7 +57,10 @@ static inline uint16_t buffer_queue_pop(struct buffer_queue *queue, const struct
 /* Gives the first back. */
 static inline void buffer_queue_drop(struct buffer_queue *queue, struct buffers *buffers)
 {
-	buffers_give(buffers, buffer_queue_pop(queue, buffers));
+	const void *data;
+	size_t bytes;
+
+	buffers_give(buffers, buffer_queue_pop(queue, buffers, &data, &bytes));
 }
 
 /* Copies @len bytes, or all there are. The queue is not empty. */

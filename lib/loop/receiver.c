@@ -19,17 +19,6 @@ size_t receiver_copy(struct receiver *receiver, void *buf, size_t len)
 	return buffer_queue_take(&receiver->queue, receiver->buffers, buf, len);
 }
 
-uint16_t receiver_take_buffer(struct receiver *receiver, void **ret_data, size_t *ret_bytes)
-{
-	struct buffer_queue *queue = &receiver->queue;
-	uint16_t id = queue->first;
-
-	check(id != BUFFERS_NONE);
-	*ret_data = (char *)buffers_data(receiver->buffers, id) + queue->taken;
-	*ret_bytes = receiver->buffers->notes[id].bytes - queue->taken;
-	return buffer_queue_pop(queue, receiver->buffers);
-}
-
 size_t receiver_bytes(const struct receiver *receiver)
 {
 	return buffer_queue_bytes(&receiver->queue, receiver->buffers);

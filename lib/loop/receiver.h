@@ -96,9 +96,6 @@ void receiver_interrupt(struct receiver *receiver);
 /* Copies from the queue, which is not empty: from one buffer at least. Bytes, > 0. */
 size_t receiver_copy(struct receiver *receiver, void *buf, size_t len);
 
-/* Takes the first buffer out of the queue, which is not empty: it is the caller's to give back. */
-uint16_t receiver_take_buffer(struct receiver *receiver, void **ret_data, size_t *ret_bytes);
-
 /* The ending, told once. */
 static inline int receiver_take_ending(struct receiver *receiver)
 {

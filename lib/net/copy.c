@@ -12,9 +12,9 @@
 
 #include "base/sized.h"
 #include "coil/scope.h"
+#include "coil/socket.h"
 #include "loop/observe.h"
 #include "loop/prep_files.h"
-#include "loop/prep_net.h"
 #include "task/await.h"
 
 #include <errno.h>
@@ -157,13 +157,8 @@ static int socket_for_file(const struct coil_copy_options *copy, const struct co
 static int wait_for_room(const struct copier *copier)
 {
 	struct coil_stream *dst = copier->copy->dst;
-	struct coil_op op;
-	int rc;
+	int rc = dst ? dst->ops->wait_for_room(dst) : coil_poll(copier->socket, POLLOUT);
 
-	if (dst)
-		return dst->ops->wait_for_room(dst);
-	op_prep_poll(&op, copier->socket, POLLOUT);
-	rc = op_await(&op);
 	return rc < 0 ? rc : 0;
 }
 

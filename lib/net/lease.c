@@ -4,6 +4,7 @@
 
 #include "net/stream.h"
 
+#include "loop/buffer_queue.h"
 #include "loop/leases.h"
 #include "task/await.h"
 
@@ -30,6 +31,14 @@ void lease_of_buffer(struct coil_lease *lease, struct buffers *buffers, uint16_t
 	lease->copy = NULL;
 	lease->id = id;
 	lease->check_word = LEASE_CHECK_WORD;
+}
+
+int lease_of_queue(struct coil_lease *lease, struct buffer_queue *queue, struct buffers *buffers)
+{
+	uint16_t id = buffer_queue_pop(queue, buffers, &lease->data, &lease->bytes);
+
+	lease_of_buffer(lease, buffers, id);
+	return (int)lease->bytes;
 }
 
 int lease_of_copy(struct coil_lease *lease, struct coil_loop *loop, struct lease_copy *copy)

@@ -120,7 +120,7 @@ static inline struct serve_conn *conn_of(struct coil_stream *stream)
 	return container_of(socket_stream_of(stream), struct serve_conn, socket);
 }
 
-/* Without zeroes that stand for defaults. 0 or -EINVAL. */
+/* Without zeroes that stand for defaults. 0, -EINVAL or -E2BIG. */
 int serve_read_options(const struct coil_serve_options *given, struct coil_serve_options *options);
 
 struct socket_stream *conn_make(struct coil_loop *loop, void *serve);
@@ -137,6 +137,20 @@ bool conn_park(struct serve_conn *conn);
 
 /* In a task. Asks the operation of a parked connection to end. */
 void conn_ask(struct serve_conn *conn, enum conn_limit limit);
+
+/* A receive for many, if the connection has shown that this pays. */
+bool conn_arm_for_many(struct serve_conn *conn);
+
+/* Who reads waits by one of these at conn->socket.waiting. */
+extern const struct coil_future_ops conn_reader_ops;
+
+/* Of the table for streams. */
+int conn_read(struct coil_stream *stream, void *buf, size_t len);
+int conn_lease(struct coil_stream *stream, struct coil_lease *lease);
+size_t conn_received(const struct coil_stream *stream);
+
+/* By a plain call: > 0 if there are bytes in the socket, 0 at its end, -EAGAIN, or its error. */
+int conn_peek(struct serve_conn *conn);
 
 /* What its operation has brought; CONN_ENDED with the reason in conn->result; CONN_HAS_NONE: to be
  * parked anew. */

@@ -17,7 +17,6 @@
 #include <poll.h>
 
 #include "base/clock.h"
-#include "coil/lease.h"
 #include "coil/scope.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
@@ -184,7 +183,7 @@ static void push(struct serve_conn *conn, struct coil_op *op, enum conn_armed ar
 }
 
 /* If it has shown that this pays. Never POLL_FIRST: loop/receiver.c. */
-static bool arm_for_many(struct serve_conn *conn)
+bool conn_arm_for_many(struct serve_conn *conn)
 {
 	struct serve *serve = conn->serve;
 	struct coil_op op;
@@ -230,7 +229,7 @@ static void reader_cancel(struct coil_future *future)
 	future_resolve(future, -ECANCELED);
 }
 
-static const struct coil_future_ops reader_ops = {.kind = "receive", .cancel = reader_cancel};
+const struct coil_future_ops conn_reader_ops = {.kind = "receive", .cancel = reader_cancel};
 
 /* What is armed must not be parked on, for it ends without bytes, soon. */
 static rarely void await_disarmed(struct serve_conn *conn)
@@ -239,7 +238,7 @@ static rarely void await_disarmed(struct serve_conn *conn)
 	struct coil_future told;
 
 	while (conn->armed) {
-		future_init(&told, &conn->serve->loop->ready, &reader_ops);
+		future_init(&told, &conn->serve->loop->ready, &conn_reader_ops);
 		conn->socket.waiting = &told;
 		task_wait_to_the_end(task_scheduler(task), task, &told);
 		conn->socket.waiting = NULL;
@@ -274,7 +273,7 @@ bool conn_park(struct serve_conn *conn)
 		conn_close(conn, conn->is_ended ? conn->result : 0);
 		return true;
 	}
-	if (!conn->armed && !arm_for_many(conn))
+	if (!conn->armed && !conn_arm_for_many(conn))
 		arm_once(conn);
 	conn->state = CONN_PARKED;
 	serve->counts.parked++;
@@ -294,25 +293,6 @@ void conn_ask(struct serve_conn *conn, enum conn_limit limit)
 /* -- What has come -------------------------------------------------------------------------------
  */
 
-/* By a call: how much there is now; 0 at the end; -EAGAIN: nothing yet. */
-static int receive_now(struct serve_conn *conn, void *buf, size_t len, int flags)
-{
-	struct socket_stream *socket = &conn->socket;
-	int rc = conn->serve->loop->driver->ops->calls->recv(socket->fd, buf, len,
-							     flags | MSG_DONTWAIT);
-
-	socket->is_drained = rc > 0 ? !(flags & MSG_PEEK) && (size_t)rc < len : rc == -EAGAIN;
-	return rc;
-}
-
-/* A poll that tells of an end, or no buffer: are there bytes? */
-static int look_behind(struct serve_conn *conn)
-{
-	char byte;
-
-	return receive_now(conn, &byte, 1, MSG_PEEK);
-}
-
 static enum conn_news look(struct serve_conn *conn)
 {
 	bool is_poll = conn->is_polled && conn->result > 0;
@@ -323,7 +303,7 @@ static enum conn_news look(struct serve_conn *conn)
 	if (result_is_cancel(conn->result) && conn->limit == CONN_NO_LIMIT)
 		return CONN_HAS_NONE;
 	if ((is_poll && (conn->result & ~POLLIN)) || conn->result == -ENOBUFS)
-		conn->result = look_behind(conn);
+		conn->result = conn_peek(conn);
 	/* All buffers are out: the handler's own read brings the bytes. So does it where another
 	 * poll was in order (-EAGAIN). */
 	return conn->result > 0 || conn->result == -EAGAIN ? CONN_HAS_BYTES : CONN_ENDED;
@@ -343,167 +323,6 @@ bool conn_has_bytes(const struct serve_conn *conn)
 	const struct stream_in *in = conn->socket.stream.in;
 
 	return !buffer_queue_is_empty(&conn->queue) || (in && in->count > 0);
-}
-
-/* -- The stream ----------------------------------------------------------------------------------
- */
-
-/* What a poll has told of, or is left in the socket. -EAGAIN: nothing is. */
-static int read_now(struct serve_conn *conn, void *buf, size_t len)
-{
-	int rc = receive_now(conn, buf, len, 0);
-
-	if (rc > 0)
-		conn->socket.is_large = (size_t)rc > BUFFERS_BYTES;
-	return rc;
-}
-
-/* More than the buffer has room for had come: what is there now belongs to the same read. An error
- * is told by the next one, for the kernel tells it once. */
-static size_t read_on(struct serve_conn *conn, void *buf, size_t len)
-{
-	int rc = receive_now(conn, buf, len, 0);
-
-	if (rc < 0 && rc != -EAGAIN) {
-		conn->result = rc;
-		conn->is_ended = true;
-	}
-	return rc > 0 ? (size_t)rc : 0;
-}
-
-static inline int read_queued(struct serve_conn *conn, struct coil_task *task, void *buf,
-			      size_t len)
-{
-	size_t got;
-	int rc = stream_refuse();
-
-	if (unlikely(rc < 0))
-		return rc;
-	got = buffer_queue_take(&conn->queue, conn->serve->buffers, buf, len);
-	if (unlikely(got < len && !conn->socket.is_drained) && !conn->armed)
-		got += read_on(conn, (char *)buf + got, len - got);
-	task_pay(task_scheduler(task), task);
-	return (int)got;
-}
-
-static rarely int read_unqueued(struct serve_conn *conn, struct coil_task *task, void *buf,
-				size_t len)
-{
-	int rc = stream_refuse();
-
-	if (rc < 0)
-		return rc;
-	rc = conn->socket.is_drained ? -EAGAIN : read_now(conn, buf, len);
-	if (rc == -EAGAIN)
-		return socket_read(&conn->socket.stream, buf, len);
-	task_pay(task_scheduler(task), task);
-	return rc;
-}
-
-/* 0: the receive has brought something, or has ended; or the reason of a cancelled scope. */
-static int await_receive(struct serve_conn *conn, struct coil_task *task)
-{
-	struct coil_future told;
-	int rc;
-
-	future_init(&told, &conn->serve->loop->ready, &reader_ops);
-	conn->socket.waiting = &told;
-	rc = task_await(task_scheduler(task), task, &told);
-	conn->socket.waiting = NULL;
-	return rc;
-}
-
-enum conn_source {
-	CONN_QUEUE,
-	CONN_SOCKET,
-	CONN_NOTHING	/* but the end, or an error: the read returns it */
-};
-
-/* Where the next bytes are, or will be. */
-static inline enum conn_source find_source(struct serve_conn *conn, struct coil_task *task,
-					   int *ret_rc)
-{
-	int rc = 0;
-
-	for (;;) {
-		if (likely(!buffer_queue_is_empty(&conn->queue)))
-			return CONN_QUEUE;
-		if (unlikely(conn->is_ended)) {
-			conn->is_ended = false;
-			rc = conn->result;
-			break;
-		}
-		if (!conn->armed && !arm_for_many(conn))
-			return CONN_SOCKET;
-		rc = await_receive(conn, task);
-		if (rc < 0)
-			break;
-	}
-	*ret_rc = rc;
-	return CONN_NOTHING;
-}
-
-static int conn_read(struct coil_stream *stream, void *buf, size_t len)
-{
-	struct coil_task *task = task_required("coil_stream_read");
-	struct serve_conn *conn = conn_of(stream);
-	int rc;
-
-	if (len > COIL_STREAM_BYTES_MAX)
-		len = COIL_STREAM_BYTES_MAX;
-	switch (find_source(conn, task, &rc)) {
-	case CONN_QUEUE:
-		return read_queued(conn, task, buf, len);
-	case CONN_SOCKET:
-		return read_unqueued(conn, task, buf, len);
-	case CONN_NOTHING:
-		break;
-	}
-	return rc;
-}
-
-static int lease_queued(struct serve_conn *conn, struct coil_lease *lease)
-{
-	struct buffers *buffers = conn->serve->buffers;
-	struct buffer_queue *queue = &conn->queue;
-	uint32_t taken = queue->taken;
-	uint16_t id = buffer_queue_pop(queue, buffers);
-
-	lease_of_buffer(lease, buffers, id);
-	lease->data = (char *)buffers_data(buffers, id) + taken;
-	lease->bytes = buffers->notes[id].bytes - taken;
-	return (int)lease->bytes;
-}
-
-/* What is there is taken by a call. */
-static int lease_unqueued(struct serve_conn *conn, struct coil_lease *lease)
-{
-	conn->socket.is_large |= !conn->socket.is_drained;
-	return socket_lease(&conn->socket.stream, lease);
-}
-
-static int conn_lease(struct coil_stream *stream, struct coil_lease *lease)
-{
-	struct coil_task *task = task_required("coil_stream_read_lease");
-	struct serve_conn *conn = conn_of(stream);
-	int rc;
-
-	switch (find_source(conn, task, &rc)) {
-	case CONN_QUEUE:
-		return lease_queued(conn, lease);
-	case CONN_SOCKET:
-		return lease_unqueued(conn, lease);
-	case CONN_NOTHING:
-		break;
-	}
-	return rc;
-}
-
-static size_t conn_received(const struct coil_stream *stream)
-{
-	const struct serve_conn *conn = conn_of((struct coil_stream *)(uintptr_t)stream);
-
-	return conn->serve->buffers ? buffer_queue_bytes(&conn->queue, conn->serve->buffers) : 0;
 }
 
 /* -- Begin and end -------------------------------------------------------------------------------

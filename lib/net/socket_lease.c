@@ -62,18 +62,6 @@ static int lease_small(struct socket_stream *socket, struct coil_lease *lease)
 	return rc;
 }
 
-static int wait_readable(struct socket_stream *socket)
-{
-	struct coil_op op;
-	int rc;
-
-	op_prep_poll(&op, socket->io_fd, POLLIN);
-	socket->reading = &op;
-	rc = op_await(&op);
-	socket->reading = NULL;
-	return rc;
-}
-
 /*
  * One receive by a call once there is something: so its buffer is taken late and is the one that
  * was given back last, which the caches still have; and what is read is sent before the next is.
@@ -87,7 +75,7 @@ static int lease_large(struct socket_stream *socket, struct coil_lease *lease)
 
 	for (;;) {
 		if (socket->is_drained)
-			rc = wait_readable(socket);
+			rc = socket_poll(socket, POLLIN, &socket->reading);
 		if (rc < 0)
 			return rc;
 		if (socket->stream.closer)

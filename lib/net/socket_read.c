@@ -13,7 +13,6 @@
  */
 #include "net/socket_stream.h"
 
-#include "coil/lease.h"
 #include "loop/op.h"
 #include "loop/prep_net.h"
 #include "loop/receiver.h"
@@ -210,8 +209,6 @@ int socket_lease_shot(struct coil_stream *stream, struct coil_lease *lease)
 	struct socket_stream *socket = socket_stream_of(stream);
 	struct coil_task *task = task_required("coil_stream_read_lease");
 	bool is_end;
-	void *data;
-	uint16_t id;
 	int rc = wait_for_queue(stream, task, &is_end);
 
 	if (unlikely(is_end || rc < 0)) {
@@ -222,11 +219,8 @@ int socket_lease_shot(struct coil_stream *stream, struct coil_lease *lease)
 		socket->is_multishot = false;
 		return socket_lease_once(socket, lease);
 	}
-	id = receiver_take_buffer(socket->receiver, &data, &lease->bytes);
-	lease->data = data;
-	lease_of_buffer(lease, socket->receiver->buffers, id);
 	judge(socket);
-	return (int)lease->bytes;
+	return lease_of_queue(lease, &socket->receiver->queue, socket->receiver->buffers);
 }
 
 size_t socket_received(const struct coil_stream *stream)

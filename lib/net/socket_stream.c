@@ -65,8 +65,7 @@ static inline void count_send(struct socket_stream *socket)
 /*
  * A plain call does the same as an operation, without the turn of the loop and the CQE, and the
  * enter that submits it: where nothing else is to be told to the kernel, and for much data, since
- * in a turn others fill the caches that have it (docs/decisions/0020, 0023). Bytes; 0: not now, or
- * not in this way; or an error of the socket's, which it tells once.
+ * in a turn others fill the caches that have it (docs/decisions/0020, 0023).
  */
 static inline bool is_at_once(const struct coil_loop *loop, const struct coil_task *task,
 			      size_t len)
@@ -75,19 +74,24 @@ static inline bool is_at_once(const struct coil_loop *loop, const struct coil_ta
 	       !loop->observer;
 }
 
+/* What it says: bytes; 0: not now; or an error of the socket's, which it tells once. */
+static inline int sent_at_once(struct coil_task *task, int rc, size_t len)
+{
+	if (likely(rc == (int)len))
+		task_pay(task_scheduler(task), task);
+	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
+}
+
+/* As sent_at_once; 0 also where another way is the better one. */
 static inline int send_at_once(struct socket_stream *socket, const void *buf, size_t len)
 {
 	struct coil_task *task = task_required("coil_stream_write");
 	struct coil_loop *loop = socket->stream.loop;
-	int rc;
 
 	if (!is_at_once(loop, task, len))
 		return 0;
 	loop->at_once++;
-	rc = ring_send_now(&loop->ring, socket->fd, buf, len);
-	if (likely(rc == (int)len))
-		task_pay(task_scheduler(task), task);
-	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
+	return sent_at_once(task, ring_send_now(&loop->ring, socket->fd, buf, len), len);
 }
 
 /* The same of several pieces, @total bytes together. */
@@ -106,9 +110,7 @@ static int send_pieces_at_once(struct socket_stream *socket, const struct iovec 
 		return 0;
 	loop->at_once++;
 	rc = loop->driver->ops->sendmsg(socket->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (rc == (int)total)
-		task_pay(task_scheduler(task), task);
-	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
+	return sent_at_once(task, rc, total);
 }
 
 /* -- Without a copy ------------------------------------------------------------------------------
@@ -271,17 +273,23 @@ static int socket_writev(struct coil_stream *stream, const struct iovec *iov, si
 	return sent ? (int)sent : rc;
 }
 
-static int socket_wait_for_room(struct coil_stream *stream)
+int socket_poll(struct socket_stream *socket, unsigned events, struct coil_op **waiting)
 {
-	struct socket_stream *socket = socket_of(stream);
 	struct coil_op op;
 	int rc;
 
-	op_prep_poll(&op, socket->io_fd, POLLOUT);
-	socket->writing = &op;
+	op_prep_poll(&op, socket->io_fd, events);
+	*waiting = &op;
 	rc = op_await(&op);
-	socket->writing = NULL;
-	return rc < 0 ? rc : 0;
+	*waiting = NULL;
+	return rc;
+}
+
+static int socket_wait_for_room(struct coil_stream *stream)
+{
+	struct socket_stream *socket = socket_of(stream);
+
+	return socket_poll(socket, POLLOUT, &socket->writing);
 }
 
 static int socket_shutdown(struct coil_stream *stream)

@@ -50,6 +50,9 @@ size_t socket_received(const struct coil_stream *stream);
  * do the next time. */
 void socket_note_size(struct socket_stream *socket, int bytes);
 
+/* Waits for these events, as @waiting, which a close ends: them, or a negative errno. */
+int socket_poll(struct socket_stream *socket, unsigned events, struct coil_op **waiting);
+
 /* Leases: by a receive of its own, and where a multishot receives, or is to. */
 int socket_lease_once(struct socket_stream *socket, struct coil_lease *lease);
 int socket_lease_shot(struct coil_stream *stream, struct coil_lease *lease);

@@ -15,6 +15,7 @@
 #include "loop/loop.h"
 #include "loop/leases.h"
 
+struct buffer_queue;
 struct buffers;
 struct coil_lease;
 struct lease_copy;
@@ -205,6 +206,9 @@ int stream_put(struct coil_stream *stream, const struct iovec *iov, size_t count
 
 /* All of a lease but data and bytes; the buffer is out, and its note says how much it has. */
 void lease_of_buffer(struct coil_lease *lease, struct buffers *buffers, uint16_t id);
+
+/* The first buffer of a queue that is not empty: its bytes. */
+int lease_of_queue(struct coil_lease *lease, struct buffer_queue *queue, struct buffers *buffers);
 
 /* The same of memory that no group has, and all of it: its bytes. */
 int lease_of_copy(struct coil_lease *lease, struct coil_loop *loop, struct lease_copy *copy);

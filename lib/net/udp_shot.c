@@ -157,8 +157,8 @@ static void take(struct coil_udp *udp, struct coil_udp_message *message)
 	struct io_uring_recvmsg_out out;
 	struct udp_slot slot;
 	size_t bytes;
-	void *data;
-	uint16_t id = receiver_take_buffer(receiver, &data, &bytes);
+	const void *data;
+	uint16_t id = buffer_queue_pop(&receiver->queue, receiver->buffers, &data, &bytes);
 	const char *at = data;
 
 	check(bytes >= HEAD_BYTES);
