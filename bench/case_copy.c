@@ -4,6 +4,7 @@
  * receives throws all away, in the same task, after each copy: so the unit has no wake-ups in it.
  */
 #include "bench.h"
+#include "raw_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,23 +84,6 @@ static void run_copies(void *arg, uint64_t units)
 	}
 }
 
-static int open_file(struct copies *copies)
-{
-	const char *folder = getenv("TMPDIR");
-	char path[4096];
-	int length = snprintf(path, sizeof(path), "%s/coil-bench-XXXXXX", folder ? folder : "/tmp");
-
-	if (length < 0 || (size_t)length >= sizeof(path))
-		return -ENAMETOOLONG;
-	copies->file = mkostemp(path, O_CLOEXEC);
-	if (copies->file < 0)
-		return -errno;
-	unlink(path);
-	if (pwrite(copies->file, copies->memory, copies->bytes, 0) != (ssize_t)copies->bytes)
-		return -EIO;
-	return fsync(copies->file) < 0 ? -errno : 0;
-}
-
 static int open_tcp(struct copies *copies)
 {
 	struct coil_listener *listener;
@@ -156,7 +140,8 @@ static int open_copies(struct bench *bench, enum copy_way way)
 	make_room(copies);
 	if (way == COPY_PIPE_TCP)
 		return pipe2(copies->pipe, O_CLOEXEC) < 0 ? -errno : 0;
-	return open_file(copies);
+	copies->file = raw_file_open(copies->bytes);
+	return copies->file < 0 ? copies->file : 0;
 }
 
 static int open_file_tcp(struct bench *bench)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Buffered 4 KiB reads of a file that lies in the caches: gathered, and by tasks side by side. */
 #include "bench.h"
+#include "raw_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -56,26 +55,6 @@ static void run_gather(void *arg, uint64_t units)
 	}
 }
 
-static int open_file(struct reads *reads)
-{
-	const char *folder = getenv("TMPDIR");
-	char path[4096];
-	int length = snprintf(path, sizeof(path), "%s/coil-bench-XXXXXX", folder ? folder : "/tmp");
-
-	if (length < 0 || (size_t)length >= sizeof(path))
-		return -ENAMETOOLONG;
-	reads->file = mkostemp(path, O_CLOEXEC);
-	if (reads->file < 0)
-		return -errno;
-	unlink(path);
-	memset(reads->memory, 'c', BLOCK);
-	for (unsigned int i = 0; i < BLOCKS; i++)
-		if (pwrite(reads->file, reads->memory, BLOCK, (off_t)i * BLOCK) != BLOCK)
-			return -EIO;
-	/* Written back now, not in somebody's window. */
-	return fsync(reads->file) < 0 ? -errno : 0;
-}
-
 static int open_reads(struct bench *bench)
 {
 	struct reads *reads = calloc(1, sizeof(*reads));
@@ -91,7 +70,8 @@ static int open_reads(struct bench *bench)
 	if (reads->memory == MAP_FAILED || !reads->ops)
 		return -ENOMEM;
 	bench->coil = (struct measure_case){ .arg = reads, .step = reads->depth };
-	return open_file(reads);
+	reads->file = raw_file_open((size_t)BLOCKS * BLOCK);
+	return reads->file < 0 ? reads->file : 0;
 }
 
 static int open_gathered(struct bench *bench)

@@ -10,10 +10,10 @@
 #define _GNU_SOURCE
 #endif
 
+#include "raw_file.h"
 #include "raw_micro_private.h"
 #include "raw_ring.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -175,24 +175,8 @@ static int open_pairs(struct raw_micro *micro)
 
 static int open_file(struct raw_micro *micro)
 {
-	const char *folder = getenv("TMPDIR");
-	char path[4096];
-	int length = snprintf(path, sizeof(path), "%s/coil-bench-XXXXXX", folder ? folder : "/tmp");
-
-	if (length < 0 || (size_t)length >= sizeof(path))
-		return -ENAMETOOLONG;
-	micro->file = mkostemp(path, O_CLOEXEC);
-	if (micro->file < 0)
-		return -errno;
-	unlink(path);
-
-	memset(micro->memory, 'c', BLOCK_BYTES);
-	for (unsigned int i = 0; i < FILE_BLOCKS; i++)
-		if (pwrite(micro->file, micro->memory, BLOCK_BYTES, (off_t)i * BLOCK_BYTES) !=
-		    BLOCK_BYTES)
-			return -EIO;
-	/* Written back now, not in somebody's window. */
-	return fsync(micro->file) < 0 ? -errno : 0;
+	micro->file = raw_file_open((size_t)FILE_BLOCKS * BLOCK_BYTES);
+	return micro->file < 0 ? micro->file : 0;
 }
 
 static int register_file(struct raw_micro *micro)

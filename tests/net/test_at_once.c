@@ -27,14 +27,33 @@ static void settle(void)
 	coil_sleep(COIL_MSEC);
 }
 
-IN_PAIR(a_lone_write_is_a_call_of_its_own)
+static bool by_vectors;
+
+/* A vector has an empty piece, and one of a byte. */
+static int writes(struct coil_stream *stream, const char *bytes, size_t len)
+{
+	char *at = (char *)(uintptr_t)bytes;
+	const struct iovec iov[] = {
+		{at, len / 2}, {at, 0}, {at + len / 2, 1}, {at + len / 2 + 1, len - len / 2 - 1}
+	};
+
+	return by_vectors ? coil_stream_writev(stream, iov, 4)
+			  : coil_stream_write(stream, bytes, len);
+}
+
+static int writes_hello(void *stream)
+{
+	return writes(stream, "hello", 5);
+}
+
+static void alone(struct rig_pair *pair)
 {
 	struct coil_stats before, after;
 	char buf[16];
 
 	settle();
 	before = counted();
-	EXPECT_EQ(coil_stream_write(pair->a, "hello", 5), 5);
+	EXPECT_EQ(writes_hello(pair->a), 5);
 	after = counted();
 	EXPECT_EQ(after.at_once - before.at_once, can_be_at_once());
 	EXPECT_EQ(after.sqes - before.sqes, !can_be_at_once());
@@ -44,31 +63,7 @@ IN_PAIR(a_lone_write_is_a_call_of_its_own)
 	EXPECT_MEM_EQ(buf, "hello", 5);
 }
 
-static const struct iovec hello[] = {{(char *)"hel", 3}, {(char *)"", 0}, {(char *)"lo", 2}};
-
-IN_PAIR(a_lone_vector_is_a_call_of_its_own)
-{
-	struct coil_stats before, after;
-	char buf[16];
-
-	settle();
-	before = counted();
-	EXPECT_EQ(coil_stream_writev(pair->a, hello, 3), 5);
-	after = counted();
-	EXPECT_EQ(after.at_once - before.at_once, can_be_at_once());
-	EXPECT_EQ(after.sqes - before.sqes, !can_be_at_once());
-	if (can_be_at_once())
-		EXPECT_EQ(after.enters, before.enters);
-	EXPECT_EQ(coil_stream_read(pair->b, buf, sizeof buf), 5);
-	EXPECT_MEM_EQ(buf, "hello", 5);
-}
-
-static int writes_vector(void *stream)
-{
-	return coil_stream_writev(stream, hello, 3);
-}
-
-IN_PAIR(a_vector_beside_others_goes_with_them)
+static void beside_others(struct rig_pair *pair)
 {
 	struct coil_stats before, after;
 	struct coil_task *task;
@@ -76,70 +71,43 @@ IN_PAIR(a_vector_beside_others_goes_with_them)
 
 	settle();
 	before = counted();
-	task = coil_spawn(writes_vector, pair->a);
-	EXPECT_EQ(coil_stream_writev(pair->b, hello, 3), 5);
+	task = coil_spawn(writes_hello, pair->a);
+	EXPECT_EQ(writes_hello(pair->b), 5);
 	EXPECT_EQ(coil_join(task), 5);
 	after = counted();
 	EXPECT_EQ(after.at_once, before.at_once);
 	EXPECT_EQ(after.sqes - before.sqes, 2);
 	EXPECT_EQ(coil_stream_read_exactly(pair->b, buf, 5), 5);
 	EXPECT_MEM_EQ(buf, "hello", 5);
+	EXPECT_EQ(coil_stream_read_exactly(pair->a, buf, 5), 5);
+	EXPECT_MEM_EQ(buf, "hello", 5);
 }
 
-IN_PAIR(vectors_at_once_are_paid_for)
+/* Who never has to wait lets others run nevertheless. */
+static void many(struct rig_pair *pair)
 {
 	struct coil_stats before, after;
 
 	settle();
 	before = counted();
 	for (int i = 0; i < 200; i++)
-		EXPECT_EQ(coil_stream_writev(pair->a, hello, 3), 5);
+		EXPECT_EQ(writes_hello(pair->a), 5);
 	after = counted();
 	EXPECT_GT(after.turns, before.turns);
 }
 
-IN_PAIR(a_vector_meets_the_cancel_before)
+static void behind_a_cancel(struct rig_pair *pair)
 {
+	char byte;
+
 	settle();
 	coil_cancel(coil_self());
-	EXPECT_EQ(coil_stream_writev(pair->a, hello, 3), -ECANCELED);
-	EXPECT_EQ(coil_stream_writev(pair->a, hello, 3), -ECANCELED);
-}
-
-static int writes_hello(void *stream)
-{
-	return coil_stream_write(stream, "hello", 5);
-}
-
-IN_PAIR(a_write_beside_others_goes_with_them)
-{
-	struct coil_task *task = coil_spawn(writes_hello, pair->a);
-	struct coil_stats before, after;
-	char buf[16];
-
-	settle();
-	before = counted();
-	task = (coil_join(task), coil_spawn(writes_hello, pair->a));
-	EXPECT_EQ(coil_stream_write(pair->b, "x", 1), 1);
-	EXPECT_EQ(coil_join(task), 5);
-	after = counted();
-	EXPECT_EQ(after.at_once, before.at_once);
-	EXPECT_EQ(after.sqes - before.sqes, 2);
-	EXPECT_EQ(coil_stream_read_exactly(pair->b, buf, 10), 10);
-	EXPECT_MEM_EQ(buf, "hellohello", 10);
+	EXPECT_EQ(writes_hello(pair->a), -ECANCELED);
+	EXPECT_EQ(writes_hello(pair->a), -ECANCELED);
+	EXPECT_EQ(coil_stream_read(pair->b, &byte, 1), -ECANCELED);
 }
 
 /* What the socket does not take at once is waited for, in order. */
-static bool by_vectors;
-
-static int writes_bytes(struct coil_stream *stream, char *bytes, size_t len)
-{
-	const struct iovec iov[] = {{bytes, 5000}, {bytes + 5000, 1}, {bytes + 5001, len - 5001}};
-
-	return by_vectors ? coil_stream_writev(stream, iov, 3)
-			  : coil_stream_write(stream, bytes, len);
-}
-
 static int fills(void *stream)
 {
 	static char bytes[12000];
@@ -149,7 +117,7 @@ static int fills(void *stream)
 	for (unsigned i = 0;; i++) {
 		for (size_t k = 0; k < sizeof bytes; k++)
 			bytes[k] = (char)((size_t)sum + k);
-		n = writes_bytes(stream, bytes, sizeof bytes);
+		n = writes(stream, bytes, sizeof bytes);
 		sum += n > 0 ? n : 0;
 		if (n < (int)sizeof bytes)
 			return sum;
@@ -173,17 +141,26 @@ static void cut_short(struct rig_pair *pair)
 	EXPECT_EQ(bad, 0);
 }
 
-IN_PAIR(what_does_not_fit_at_once_is_waited_for)
-{
-	by_vectors = false;
-	cut_short(pair);
-}
+#define IN_BOTH_WAYS(one_buffer, vector, test)                                                     \
+	IN_PAIR(one_buffer)                                                                        \
+	{                                                                                          \
+		by_vectors = false;                                                                \
+		test(pair);                                                                        \
+	}                                                                                          \
+	IN_PAIR(vector)                                                                            \
+	{                                                                                          \
+		by_vectors = true;                                                                 \
+		test(pair);                                                                        \
+	}
 
-IN_PAIR(what_does_not_fit_of_a_vector_is_waited_for)
-{
-	by_vectors = true;
-	cut_short(pair);
-}
+IN_BOTH_WAYS(a_lone_write_is_a_call_of_its_own, a_lone_vector_is_a_call_of_its_own, alone)
+IN_BOTH_WAYS(a_write_beside_others_goes_with_them, a_vector_beside_others_goes_with_them,
+	     beside_others)
+IN_BOTH_WAYS(writes_at_once_are_paid_for, vectors_at_once_are_paid_for, many)
+IN_BOTH_WAYS(a_write_at_once_meets_the_cancel_before, a_vector_meets_the_cancel_before,
+	     behind_a_cancel)
+IN_BOTH_WAYS(what_does_not_fit_at_once_is_waited_for, what_does_not_fit_of_a_vector_is_waited_for,
+	     cut_short)
 
 static int cut_short_odd(void *arg)
 {
@@ -205,30 +182,6 @@ TEST(stream, short_sends_at_once_lose_nothing)
 	rig_run_odd(20, cut_short_odd);
 }
 
-/* Who never has to wait lets others run nevertheless. */
-IN_PAIR(writes_at_once_are_paid_for)
-{
-	struct coil_stats before, after;
-
-	settle();
-	before = counted();
-	for (int i = 0; i < 200; i++)
-		EXPECT_EQ(coil_stream_write(pair->a, "x", 1), 1);
-	after = counted();
-	EXPECT_GT(after.turns, before.turns);
-}
-
-IN_PAIR(a_write_at_once_meets_the_cancel_before)
-{
-	char byte;
-
-	settle();
-	coil_cancel(coil_self());
-	EXPECT_EQ(coil_stream_write(pair->a, "x", 1), -ECANCELED);
-	EXPECT_EQ(coil_stream_write(pair->a, "y", 1), -ECANCELED);
-	EXPECT_EQ(coil_stream_read(pair->b, &byte, 1), -ECANCELED);
-}
-
 static int reset(void *arg)
 {
 	const struct linger hard = {.l_onoff = 1};
@@ -243,7 +196,8 @@ static int reset(void *arg)
 	settle();
 	rc = coil_stream_write(pair.a, "x", 1);
 	EXPECT(rc == -ECONNRESET || rc == -EPIPE);
-	EXPECT_EQ(coil_stream_writev(pair.a, hello, 3), -EPIPE);
+	by_vectors = true;
+	EXPECT_EQ(writes_hello(pair.a), -EPIPE);
 	coil_stream_close(pair.a);
 	return 0;
 }

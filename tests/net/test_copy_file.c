@@ -80,34 +80,76 @@ static bool can_be_at_once(int fd)
 	return coil_sim_active() ? rig_is_simulated() : preadv2(fd, &iov, 1, 0, RWF_NOWAIT) == 1;
 }
 
+/* A file that is copied to one end of a pair, and who reads the other. */
+struct sending {
+	struct coil_copy_options copy;
+	struct rig_pair to;
+	int64_t at;
+	struct coil_task *reader;
+};
+
+/* By an offset, to a stream. False: such a pair is not to be had. */
+static bool begin_by(struct sending *sending, bool (*pair)(struct rig_pair *), size_t bytes,
+		     int flags)
+{
+	*sending = (struct sending){.copy.size = sizeof sending->copy};
+	fill_data();
+	if (!pair(&sending->to))
+		return false;
+	sending->copy.src_fd = file_of(bytes, flags);
+	sending->copy.src_offset = &sending->at;
+	sending->copy.dst = sending->to.a;
+	return true;
+}
+
+static bool begin(struct sending *sending, size_t bytes)
+{
+	return begin_by(sending, rig_unix_pair, bytes, O_RDONLY);
+}
+
+static void read_on(struct sending *sending, int (*reads)(void *stream))
+{
+	sending->reader = coil_spawn(reads, sending->to.b);
+}
+
+static void end(struct sending *sending)
+{
+	drop_file(sending->copy.src_fd);
+	rig_close(&sending->to);
+}
+
+/* What the reader returns, once there is no more. */
+static void end_read(struct sending *sending, int result)
+{
+	EXPECT_EQ(coil_stream_shutdown(sending->to.a), 0);
+	EXPECT_EQ(coil_join(sending->reader), result);
+	end(sending);
+}
+
 /* All of it, of each size, by its own position or an offset; to a stream or its descriptor. */
 static void whole(bool (*pair)(struct rig_pair *), size_t bytes, unsigned way)
 {
-	struct coil_copy_options copy = {.size = sizeof copy};
-	struct coil_task *reader;
-	struct rig_pair to;
-	int64_t at = 0;
+	struct sending s;
 	uint64_t before;
 
-	if (!pair(&to))
+	if (!begin_by(&s, pair, bytes, O_RDONLY))
 		return;
-	copy.src_fd = file_of(bytes, O_RDONLY);
-	copy.src_offset = way & 1 ? &at : NULL;
-	copy.dst = way & 2 ? to.a : NULL;
-	copy.dst_fd = way & 2 ? 0 : coil_stream_fd(to.a);
-	reader = coil_spawn(reads_all, to.b);
+	if (!(way & 1))
+		s.copy.src_offset = NULL;
+	if (!(way & 2)) {
+		s.copy.dst = NULL;
+		s.copy.dst_fd = coil_stream_fd(s.to.a);
+	}
+	read_on(&s, reads_all);
 	before = at_once();
-	EXPECT_EQ(coil_copy_with(&copy), bytes);
-	if (bytes > 60000 && can_be_at_once(copy.src_fd))
+	EXPECT_EQ(coil_copy_with(&s.copy), bytes);
+	if (bytes > 60000 && can_be_at_once(s.copy.src_fd))
 		EXPECT_GT(at_once(), before);
-	EXPECT_EQ(copy.moved, bytes);
-	EXPECT_EQ(at, way & 1 ? bytes : 0);
-	EXPECT_EQ(coil_copy_with(&copy), 0);
-	EXPECT_EQ(coil_stream_shutdown(to.a), 0);
-	EXPECT_EQ(coil_join(reader), bytes);
+	EXPECT_EQ(s.copy.moved, bytes);
+	EXPECT_EQ(s.at, way & 1 ? bytes : 0);
+	EXPECT_EQ(coil_copy_with(&s.copy), 0);
+	end_read(&s, (int)bytes);
 	EXPECT(memcmp(data, back, bytes) == 0);
-	drop_file(copy.src_fd);
-	rig_close(&to);
 }
 
 static int all_sizes(void *arg)
@@ -115,7 +157,6 @@ static int all_sizes(void *arg)
 	static const size_t sizes[] = {0, 1, 4095, 4097, 65537, 262144, 262145, MUCH};
 
 	(void)arg;
-	fill_data();
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
 		for (unsigned way = 0; way < 4; way++)
 			whole(way & 1 ? rig_tcp_pair : rig_unix_pair, sizes[i], way);
@@ -132,7 +173,6 @@ TEST(copy_file, whole_files_of_each_size)
 static int some_odd(void *arg)
 {
 	(void)arg;
-	fill_data();
 	for (unsigned way = 0; way < 4; way++)
 		whole(rig_unix_pair, 300000, way);
 	return 0;
@@ -145,32 +185,24 @@ TEST(copy_file, under_seeds)
 
 static int a_part(void *arg)
 {
-	struct coil_copy_options copy = {.size = sizeof copy, .bytes_max = 400000};
-	struct coil_task *reader;
-	struct rig_pair to;
-	int64_t at = 13;
+	struct sending s;
 
 	(void)arg;
-	fill_data();
-	if (!rig_unix_pair(&to))
+	if (!begin(&s, 500000))
 		return 0;
-	copy.src_fd = file_of(500000, O_RDONLY);
-	copy.src_offset = &at;
-	copy.dst = to.a;
-	reader = coil_spawn(reads_all, to.b);
+	s.at = 13;
+	s.copy.bytes_max = 400000;
+	read_on(&s, reads_all);
 	/* What was put before goes before. */
-	EXPECT_EQ(coil_stream_put(to.a, "head", 4), 0);
-	EXPECT_EQ(coil_copy_with(&copy), 400000);
-	EXPECT_EQ(at, 400013);
+	EXPECT_EQ(coil_stream_put(s.to.a, "head", 4), 0);
+	EXPECT_EQ(coil_copy_with(&s.copy), 400000);
+	EXPECT_EQ(s.at, 400013);
 	/* And what there is beyond the limit, up to the end. */
-	EXPECT_EQ(coil_copy_with(&copy), 99987);
-	EXPECT_EQ(at, 500000);
-	EXPECT_EQ(coil_stream_shutdown(to.a), 0);
-	EXPECT_EQ(coil_join(reader), 4 + 499987);
+	EXPECT_EQ(coil_copy_with(&s.copy), 99987);
+	EXPECT_EQ(s.at, 500000);
+	end_read(&s, 4 + 499987);
 	EXPECT_MEM_EQ(back, "head", 4);
 	EXPECT(memcmp(back + 4, data + 13, 499987) == 0);
-	drop_file(copy.src_fd);
-	rig_close(&to);
 	return 0;
 }
 
@@ -179,40 +211,39 @@ TEST(copy_file, limits_and_what_was_put_before)
 	RUN(a_part);
 }
 
-/* A reader that begins late: the copy waits for room, is cancelled, and goes on later. */
+/* Nobody reads yet: the copy waits for room. */
+static struct coil_task *copy_to_the_brim(struct sending *sending)
+{
+	struct coil_task *task = coil_spawn(copies, &sending->copy);
+
+	coil_sleep(20 * COIL_MSEC);
+	return task;
+}
+
+/* A reader that begins late: the copy is cancelled, and goes on later. */
 static int cancelled(void *arg)
 {
-	struct coil_copy_options copy = {.size = sizeof copy};
-	struct coil_task *task, *reader;
-	struct rig_pair to;
-	int64_t at = 0;
+	struct coil_task *task;
+	struct sending s;
 	int moved;
 
 	(void)arg;
-	fill_data();
-	if (!rig_unix_pair(&to))
+	if (!begin(&s, MUCH))
 		return 0;
-	copy.src_fd = file_of(MUCH, O_RDONLY);
-	copy.src_offset = &at;
-	copy.dst = to.a;
-	task = coil_spawn(copies, &copy);
-	coil_sleep(20 * COIL_MSEC);
+	task = copy_to_the_brim(&s);
 	coil_cancel(task);
 	moved = coil_join(task);
 	EXPECT_GT(moved, 0);
 	EXPECT_LT(moved, MUCH);
-	EXPECT_EQ(at, moved);
-	EXPECT_EQ(copy.moved, moved);
+	EXPECT_EQ(s.at, moved);
+	EXPECT_EQ(s.copy.moved, moved);
 	/* Full: nothing can be moved before the deadline. */
-	EXPECT_EQ(coil_timeout(5 * COIL_MSEC, copies, &copy), -ETIME);
-	EXPECT_EQ(at, moved);
-	reader = coil_spawn(reads_all, to.b);
-	EXPECT_EQ(coil_copy_with(&copy), MUCH - moved);
-	EXPECT_EQ(coil_stream_shutdown(to.a), 0);
-	EXPECT_EQ(coil_join(reader), MUCH);
+	EXPECT_EQ(coil_timeout(5 * COIL_MSEC, copies, &s.copy), -ETIME);
+	EXPECT_EQ(s.at, moved);
+	read_on(&s, reads_all);
+	EXPECT_EQ(coil_copy_with(&s.copy), MUCH - moved);
+	end_read(&s, MUCH);
 	EXPECT(memcmp(data, back, MUCH) == 0);
-	drop_file(copy.src_fd);
-	rig_close(&to);
 	return 0;
 }
 
@@ -236,23 +267,17 @@ static int cancels_itself(void *arg)
 
 static int cancelled_before(void *arg)
 {
-	struct coil_copy_options copy = {.size = sizeof copy};
-	struct rig_pair to;
-	int64_t at = 0;
+	struct sending s;
 
 	(void)arg;
-	if (!rig_unix_pair(&to))
+	if (!begin(&s, 100000))
 		return 0;
-	copy.src_fd = file_of(100000, O_RDONLY);
-	copy.src_offset = &at;
-	copy.dst = to.a;
-	EXPECT_EQ(coil_join(coil_spawn(cancels_itself, &copy)), -ECANCELED);
-	copy.dst = NULL;
-	copy.dst_fd = coil_stream_fd(to.a);
-	EXPECT_EQ(coil_join(coil_spawn(cancels_itself, &copy)), -ECANCELED);
-	EXPECT_EQ(at, 0);
-	drop_file(copy.src_fd);
-	rig_close(&to);
+	EXPECT_EQ(coil_join(coil_spawn(cancels_itself, &s.copy)), -ECANCELED);
+	s.copy.dst = NULL;
+	s.copy.dst_fd = coil_stream_fd(s.to.a);
+	EXPECT_EQ(coil_join(coil_spawn(cancels_itself, &s.copy)), -ECANCELED);
+	EXPECT_EQ(s.at, 0);
+	end(&s);
 	return 0;
 }
 
@@ -264,28 +289,21 @@ TEST(copy_file, nothing_goes_after_a_cancel)
 /* The file is cut to nothing while the copy waits for room: it ends there. */
 static int shrinks(void *arg)
 {
-	struct coil_copy_options copy = {.size = sizeof copy};
-	struct coil_task *task, *reader;
-	struct rig_pair to;
+	struct coil_task *task;
+	struct sending s;
 	int moved;
 
 	(void)arg;
-	fill_data();
-	if (!rig_unix_pair(&to))
+	if (!begin(&s, MUCH))
 		return 0;
-	copy.src_fd = file_of(MUCH, O_RDONLY);
-	copy.dst = to.a;
-	task = coil_spawn(copies, &copy);
-	coil_sleep(20 * COIL_MSEC);
+	s.copy.src_offset = NULL;
+	task = copy_to_the_brim(&s);
 	EXPECT_EQ(coil_close(coil_openat(AT_FDCWD, path, O_WRONLY | O_TRUNC, 0)), 0);
-	reader = coil_spawn(reads_all, to.b);
+	read_on(&s, reads_all);
 	moved = coil_join(task);
 	EXPECT_GT(moved, 0);
 	EXPECT_LT(moved, MUCH);
-	EXPECT_EQ(coil_stream_shutdown(to.a), 0);
-	EXPECT_EQ(coil_join(reader), moved);
-	drop_file(copy.src_fd);
-	rig_close(&to);
+	end_read(&s, moved);
 	return 0;
 }
 
@@ -297,30 +315,24 @@ TEST(copy_file, a_file_may_shrink_meanwhile)
 /* Who reads, or who writes, closes while the copy waits for room. */
 static void closes(bool is_peer)
 {
-	struct coil_copy_options copy = {.size = sizeof copy};
 	struct coil_task *task;
-	struct rig_pair to;
-	int64_t at = 0;
+	struct sending s;
 	int rc;
 
-	if (!rig_unix_pair(&to))
+	if (!begin(&s, MUCH))
 		return;
-	copy.src_fd = file_of(MUCH, O_RDONLY);
-	copy.src_offset = &at;
-	copy.dst = to.a;
-	task = coil_spawn(copies, &copy);
-	coil_sleep(20 * COIL_MSEC);
-	coil_stream_close(is_peer ? to.b : to.a);
+	task = copy_to_the_brim(&s);
+	coil_stream_close(is_peer ? s.to.b : s.to.a);
 	rc = coil_join(task);
 	EXPECT(rc == -EPIPE || (is_peer && rc == -ECONNRESET));
-	EXPECT_EQ(at, copy.moved);
-	EXPECT_GT(at, 0);
+	EXPECT_EQ(s.at, s.copy.moved);
+	EXPECT_GT(s.at, 0);
 	if (is_peer) {
-		rc = (int)coil_copy_with(&copy);
+		rc = (int)coil_copy_with(&s.copy);
 		EXPECT(rc == -EPIPE || rc == -ECONNRESET);
 	}
-	coil_stream_close(is_peer ? to.a : to.b);
-	drop_file(copy.src_fd);
+	coil_stream_close(is_peer ? s.to.a : s.to.b);
+	drop_file(s.copy.src_fd);
 }
 
 static int either_closes(void *arg)
@@ -336,63 +348,68 @@ TEST(copy_file, either_end_may_be_closed_meanwhile)
 	RUN(either_closes);
 }
 
-/* A file that does not give, a descriptor that is none, and streams that are no sockets. */
-static int others(void *arg)
+/* A file that does not give, and a descriptor that is none. */
+static int refused(void *arg)
 {
-	struct coil_copy_options copy = {.size = sizeof copy};
-	struct coil_task *reader;
-	struct rig_pair to;
+	struct sending s;
+	int fd;
 
 	(void)arg;
-	fill_data();
-	if (!rig_unix_pair(&to))
+	if (!begin_by(&s, rig_unix_pair, 100000, O_WRONLY))
 		return 0;
-	copy.dst = to.a;
-	copy.src_fd = -1;
-	EXPECT_EQ(coil_copy_with(&copy), -EBADF);
-	copy.src_fd = file_of(100000, O_WRONLY);
-	EXPECT_EQ(coil_copy_with(&copy), -EBADF);
-	drop_file(copy.src_fd);
-	rig_close(&to);
-	if (coil_stream_pair(&to.a, &to.b, 1000) < 0)
-		return 0;
-	copy.dst = to.a;
-	copy.src_fd = file_of(100000, O_RDONLY);
-	reader = coil_spawn(reads_all, to.b);
-	EXPECT_EQ(coil_copy_with(&copy), 100000);
-	EXPECT_EQ(coil_stream_shutdown(to.a), 0);
-	EXPECT_EQ(coil_join(reader), 100000);
-	EXPECT(memcmp(data, back, 100000) == 0);
-	drop_file(copy.src_fd);
-	rig_close(&to);
+	EXPECT_EQ(coil_copy_with(&s.copy), -EBADF);
+	fd = s.copy.src_fd;
+	s.copy.src_fd = -1;
+	EXPECT_EQ(coil_copy_with(&s.copy), -EBADF);
+	s.copy.src_fd = fd;
+	end(&s);
 	return 0;
 }
 
-TEST(copy_file, others_go_by_memory)
+TEST(copy_file, what_cannot_be_read)
 {
-	RUN(others);
+	RUN(refused);
 }
 
-/* A file in the ring's own table has no number that sendfile knows. */
+static bool memory_pair(struct rig_pair *to)
+{
+	int rc = coil_stream_pair(&to->a, &to->b, 1000);
+
+	EXPECT_EQ(rc, 0);
+	return rc == 0;
+}
+
+/* Streams that are no sockets; and files in the ring's own table, which have no number that
+ * sendfile knows. */
+static void by_memory(bool (*pair)(struct rig_pair *), int flags)
+{
+	struct sending s;
+
+	if (!begin_by(&s, pair, 500000, O_RDONLY | flags))
+		return;
+	s.copy.src_offset = NULL;
+	read_on(&s, reads_all);
+	EXPECT_EQ(coil_copy_with(&s.copy), 500000);
+	end_read(&s, 500000);
+	EXPECT(memcmp(data, back, 500000) == 0);
+}
+
+static int no_sockets(void *arg)
+{
+	(void)arg;
+	by_memory(memory_pair, 0);
+	return 0;
+}
+
+TEST(copy_file, streams_that_are_no_sockets)
+{
+	RUN(no_sockets);
+}
+
 static int direct(void *arg)
 {
-	struct coil_copy_options copy = {.size = sizeof copy};
-	struct coil_task *reader;
-	struct rig_pair to;
-
 	(void)arg;
-	fill_data();
-	if (!rig_unix_pair(&to))
-		return 0;
-	copy.src_fd = file_of(500000, O_RDONLY | COIL_DIRECT);
-	copy.dst = to.a;
-	reader = coil_spawn(reads_all, to.b);
-	EXPECT_EQ(coil_copy_with(&copy), 500000);
-	EXPECT_EQ(coil_stream_shutdown(to.a), 0);
-	EXPECT_EQ(coil_join(reader), 500000);
-	EXPECT(memcmp(data, back, 500000) == 0);
-	drop_file(copy.src_fd);
-	rig_close(&to);
+	by_memory(rig_unix_pair, COIL_DIRECT);
 	return 0;
 }
 
@@ -405,36 +422,26 @@ TEST(copy_file, direct_descriptors)
 /* What is on the disk alone, and the socket's flags. */
 static int cold(void *arg)
 {
-	struct coil_copy_options copy = {.size = sizeof copy};
-	struct coil_task *reader;
-	struct rig_pair to;
-	int64_t at = 0;
+	struct sending s;
 	int fd, flags;
 
 	(void)arg;
-	fill_data();
-	if (!rig_unix_pair(&to))
+	if (!begin(&s, MUCH))
 		return 0;
-	copy.src_fd = file_of(MUCH, O_RDONLY);
-	copy.src_offset = &at;
-	copy.dst = to.a;
-	EXPECT_EQ(fsync(copy.src_fd), 0);
-	EXPECT_EQ(posix_fadvise(copy.src_fd, 0, 0, POSIX_FADV_DONTNEED), 0);
-	fd = coil_stream_fd(to.a);
+	EXPECT_EQ(fsync(s.copy.src_fd), 0);
+	EXPECT_EQ(posix_fadvise(s.copy.src_fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	fd = coil_stream_fd(s.to.a);
 	flags = fcntl(fd, F_GETFL);
 	EXPECT_EQ(flags & O_NONBLOCK, 0);
-	reader = coil_spawn(reads_all, to.b);
-	EXPECT_EQ(coil_copy_with(&copy), MUCH);
+	read_on(&s, reads_all);
+	EXPECT_EQ(coil_copy_with(&s.copy), MUCH);
 	EXPECT_EQ(fcntl(fd, F_GETFL), flags);
 	EXPECT_EQ(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
-	at = MUCH - 100000;
-	EXPECT_EQ(coil_copy_with(&copy), 100000);
+	s.at = MUCH - 100000;
+	EXPECT_EQ(coil_copy_with(&s.copy), 100000);
 	EXPECT_EQ(fcntl(fd, F_GETFL), flags | O_NONBLOCK);
-	EXPECT_EQ(coil_stream_shutdown(to.a), 0);
-	EXPECT_EQ(coil_join(reader), MUCH + 100000);
+	end_read(&s, MUCH + 100000);
 	EXPECT(memcmp(data, back, MUCH) == 0);
-	drop_file(copy.src_fd);
-	rig_close(&to);
 	return 0;
 }
 
@@ -465,28 +472,20 @@ static int counts_turns(void *arg)
 /* A copy that need not wait lets others run after each piece. */
 static int fair(void *arg)
 {
-	struct coil_copy_options copy = {.size = sizeof copy};
-	struct coil_task *reader, *counter;
-	struct rig_pair to;
-	int64_t at = 0;
+	struct coil_task *counter;
+	struct sending s;
 	int count = 0;
 
 	(void)arg;
-	if (!rig_unix_pair(&to))
+	if (!begin(&s, MUCH))
 		return 0;
-	copy.src_fd = file_of(MUCH, O_RDONLY);
-	copy.src_offset = &at;
-	copy.dst = to.a;
-	reader = coil_spawn(throws_away, to.b);
+	read_on(&s, throws_away);
 	counter = coil_spawn(counts_turns, &count);
-	EXPECT_EQ(coil_copy_with(&copy), MUCH);
+	EXPECT_EQ(coil_copy_with(&s.copy), MUCH);
 	EXPECT_GE(count, MUCH / (1 << 18));
 	coil_cancel(counter);
 	coil_join(counter);
-	EXPECT_EQ(coil_stream_shutdown(to.a), 0);
-	EXPECT_EQ(coil_join(reader), 0);
-	drop_file(copy.src_fd);
-	rig_close(&to);
+	end_read(&s, 0);
 	return 0;
 }
 
