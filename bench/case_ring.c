@@ -107,6 +107,8 @@ const struct bench_case bench_cases_ring[] = {
 	{ FEATURE_ROW("send_zc", RAW_SEND_ZC, "64 KiB, zero-copy; copied") },
 	{ FEATURE_ROW("send_zc_256k", RAW_SEND_ZC_256K, "256 KiB, zero-copy; copied") },
 	{ FEATURE_ROW("send_zc_1m", RAW_SEND_ZC_1M, "1 MiB, zero-copy; copied") },
+	{ FEATURE_ROW("send_zc_fixed", RAW_SEND_ZC_FIXED,
+		      "64 KiB, zero-copy, buffer registered; plain") },
 	{ BULK_ROW("recv_bundle", RAW_BUNDLE,
 		   "64 KiB received into 4 KiB buffers, bundled; one CQE each") },
 	{ BULK_ROW("recv_bundle_large", RAW_BUNDLE_OR_LARGE,

@@ -341,7 +341,7 @@ static int open_polls(struct raw_work *work)
 
 static size_t send_bytes(const struct raw_work *work)
 {
-	static const size_t sizes[] = { 4096, 16384, 65536, 262144, SEND_MAX };
+	static const size_t sizes[] = { 4096, 16384, 65536, 262144, SEND_MAX, 65536 };
 
 	return sizes[work->feature - RAW_SEND_ZC_4K];
 }
@@ -375,11 +375,14 @@ static size_t receive_some(struct raw_work *work, size_t left)
 static void run_sends(struct raw_work *work)
 {
 	size_t bytes = send_bytes(work), left = work->fds[0] >= 0 ? bytes : 0;
-	unsigned int sent = 0, noticed = work->with ? 0 : 1;
+	bool is_fixed = work->with && work->feature == RAW_SEND_ZC_FIXED;
+	bool is_copied = !work->with && work->feature != RAW_SEND_ZC_FIXED;
+	unsigned int sent = 0, noticed = is_copied;
 	struct io_uring_sqe *sqe = sqe_get(work);
 
-	if (work->with)
-		io_uring_prep_send_zc(sqe, work->fds[1], work->memory, bytes, MSG_WAITALL, 0);
+	if (!is_copied)
+		io_uring_prep_send_zc(sqe, work->fds[1], work->memory, bytes, MSG_WAITALL,
+				      is_fixed ? IORING_RECVSEND_FIXED_BUF : 0);
 	else
 		io_uring_prep_send(sqe, work->fds[1], work->memory, bytes, MSG_WAITALL);
 	while (!sent || left || !noticed) {
@@ -436,9 +439,12 @@ static int open_tcp(struct raw_work *work)
 
 static int open_sends(struct raw_work *work)
 {
+	const struct iovec all = { work->memory, SEND_MAX };
 	const char *sink = getenv("COIL_BENCH_SINK");
+	bool is_fixed = work->with && work->feature == RAW_SEND_ZC_FIXED;
+	int rc = is_fixed ? io_uring_register_buffers(&work->ring.uring, &all, 1) : 0;
 
-	return sink ? open_sink(work, sink) : open_tcp(work);
+	return rc < 0 ? rc : sink ? open_sink(work, sink) : open_tcp(work);
 }
 
 /* -- Words for another ring -------------------------------------------------------------------- */
@@ -474,6 +480,7 @@ static int open_words(struct raw_work *work)
 
 /* -- The whole --------------------------------------------------------------------------------- */
 
+#define SENDS { 1, run_sends, open_sends }
 static const struct {
 	uint64_t step;
 	void (*run)(struct raw_work *work);
@@ -489,11 +496,8 @@ static const struct {
 	[RAW_MULTISHOT_RECV] = { BATCH, run_armed_recvs, open_messages },
 	[RAW_MULTISHOT_ACCEPT] = { ACCEPTS, run_accepts, open_listener },
 	[RAW_MULTISHOT_POLL] = { BATCH, run_polls, open_polls },
-	[RAW_SEND_ZC_4K] = { 1, run_sends, open_sends },
-	[RAW_SEND_ZC_16K] = { 1, run_sends, open_sends },
-	[RAW_SEND_ZC] = { 1, run_sends, open_sends },
-	[RAW_SEND_ZC_256K] = { 1, run_sends, open_sends },
-	[RAW_SEND_ZC_1M] = { 1, run_sends, open_sends },
+	[RAW_SEND_ZC_4K] = SENDS, [RAW_SEND_ZC_16K] = SENDS, [RAW_SEND_ZC] = SENDS,
+	[RAW_SEND_ZC_256K] = SENDS, [RAW_SEND_ZC_1M] = SENDS, [RAW_SEND_ZC_FIXED] = SENDS,
 	[RAW_MSG_RING] = { 1, run_words, open_words },
 };
 

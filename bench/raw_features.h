@@ -28,6 +28,7 @@ enum raw_feature {
 	RAW_SEND_ZC,		/* 64 KiB */
 	RAW_SEND_ZC_256K,
 	RAW_SEND_ZC_1M,
+	RAW_SEND_ZC_FIXED,	/* 64 KiB of a registered buffer; without: of other memory */
 	RAW_MSG_RING,		/* a word for another ring; without: an eventfd */
 	RAW_FEATURES,
 };

@@ -150,13 +150,14 @@ int coil_preadv2(int fd, const struct iovec *iov, int iovcnt, int64_t offset, in
 int coil_pwritev2(int fd, const struct iovec *iov, int iovcnt, int64_t offset, int flags);
 
 /**
- * coil_memory_register - let the kernel pin memory for fixed reads and writes
+ * coil_memory_register - let the kernel pin memory for fixed reads and writes, and sends
  * @memory: @count buffers, each up to 1 GiB; they stay the caller's, and where they are, until they
  *          are unregistered; {NULL, 0} leaves an index empty
  * @count:  1..16384; the index of a buffer is what coil_read_fixed and coil_write_fixed take
  *
  * Of the calling thread's loop, which forgets them when it closes. What is pinned counts against
- * RLIMIT_MEMLOCK. Does not suspend.
+ * RLIMIT_MEMLOCK. A coil_stream_write that is not copied (coil_stream_set_zero_copy) and lies in
+ * one of them need not pin it anew. Does not suspend.
  * Return: 0; -EINVAL if @count is out of bounds; -EBUSY if memory is registered already; -EFAULT;
  * -ENOMEM, also for the limit.
  * Since 0.1. Kernel 5.1. See io_uring_register_buffers(3).

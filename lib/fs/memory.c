@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory that a ring has pinned for fixed reads and writes. See coil/file.h. */
+/* Memory that a ring has pinned, for fixed reads and writes. See coil/file.h. */
 #include "coil/file.h"
 
 #include "loop/loop.h"
-
-#include <errno.h>
+#include "loop/registered.h"
 
 int coil_memory_register(const struct iovec *memory, unsigned count)
 {
-	struct coil_loop *loop = loop_required(__func__);
-
-	if (count == 0)
-		return -EINVAL;
-	return loop->driver->ops->register_memory(loop->driver, memory, count);
+	return registered_set(loop_required(__func__), memory, count);
 }
 
 int coil_memory_unregister(void)
 {
-	struct coil_loop *loop = loop_required(__func__);
-
-	return loop->driver->ops->register_memory(loop->driver, NULL, 0);
+	return registered_clear(loop_required(__func__));
 }

@@ -19,6 +19,7 @@
 #include "loop/leases.h"
 #include "loop/observe.h"
 #include "loop/receiver.h"
+#include "loop/registered.h"
 #include "loop/timers.h"
 #include "loop/turn.h"
 #include "loop/watch.h"
@@ -261,6 +262,7 @@ void loop_deinit(struct coil_loop *loop, bool abandon)
 	if (!abandon) {
 		leases_close(loop);
 		buffers_close(loop);
+		registered_forget(loop);
 	}
 	loop->driver->ops->close(loop->driver, abandon);
 	if (abandon)

@@ -106,6 +106,7 @@ struct coil_loop {
 	struct files files;
 	struct driver *driver;
 	struct buffers *buffers;	/* NULL: nobody has asked. loop/buffers.h */
+	struct registered *registered;	/* memory, or NULL: loop/registered.h */
 	struct coil_list lease_copies;	/* loop/leases.h */
 	struct coil_list lease_spares;	/* the same, free; the last one first */
 	uint32_t lease_spares_count;

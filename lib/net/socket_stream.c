@@ -14,6 +14,7 @@
 #include "loop/op.h"
 #include "loop/prep_net.h"
 #include "loop/receiver.h"
+#include "loop/registered.h"
 #include "task/await.h"
 
 #include <errno.h>
@@ -121,6 +122,19 @@ static inline bool is_zero_copy(const struct socket_stream *socket, size_t len)
 	return unlikely(socket->zero_copy_from) && len >= socket->zero_copy_from;
 }
 
+/* Memory that is registered need not be pinned for each send. */
+static rarely void forgo_copy(const struct coil_loop *loop, struct coil_op *op)
+{
+	struct io_uring_sqe *sqe = op_sqe(op);
+	int index = registered_find(loop, (const void *)(uintptr_t)sqe->addr, sqe->len);
+
+	sqe->opcode = IORING_OP_SEND_ZC;
+	if (index < 0)
+		return;
+	sqe->ioprio |= IORING_RECVSEND_FIXED_BUF;
+	sqe->buf_index = (uint16_t)index;
+}
+
 /*
  * A send without a copy that was refused for what it is: a copy takes its place. The kernel cannot
  * on this socket, and never will; or has no more memory to pin now.
@@ -181,7 +195,7 @@ static int socket_write(struct coil_stream *stream, const void *buf, size_t len)
 		op_prep_send(&op, socket->io_fd, (const char *)buf + sent, len - sent,
 			     MSG_WAITALL | MSG_NOSIGNAL);
 		if (unlikely(!is_copied))
-			op_sqe(&op)->opcode = IORING_OP_SEND_ZC;
+			forgo_copy(stream->loop, &op);
 		socket->writing = &op;
 		rc = op_await(&op);
 		socket->writing = NULL;

@@ -9,6 +9,7 @@
 #include "sim/net_ops.h"
 
 #include "sim/buffers.h"
+#include "sim/rw.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -50,10 +51,14 @@ static int32_t check_flags(const struct sim_request *request, unsigned known)
 int32_t sim_send_prepare(struct sim_request *request)
 {
 	const struct io_uring_sqe *sqe = &request->sqe;
-	int32_t rc = check_flags(request, is_zero_copy(request) ? ZC_FLAGS : SEND_FLAGS);
+	int32_t rc = check_flags(request, is_zero_copy(request)
+						  ? ZC_FLAGS | IORING_RECVSEND_FIXED_BUF
+						  : SEND_FLAGS);
 
 	if (rc < 0)
 		return rc;
+	if ((sqe->ioprio & IORING_RECVSEND_FIXED_BUF) && !sim_rw_is_registered(request))
+		return -EFAULT;
 	return sim_net_args_address(sim_net_args_new(request), pointer(sqe->addr2),
 				    sqe->addr2 ? sqe->addr_len : 0);
 }

@@ -93,8 +93,7 @@ int32_t sim_rw_write(struct sim_request *request)
 	return transfer(request, true);
 }
 
-/* Is all of it inside of the memory that the request names? */
-static bool is_registered(const struct sim_request *request)
+bool sim_rw_is_registered(const struct sim_request *request)
 {
 	const struct sim_ring *ring = request->ring;
 	unsigned index = request->sqe.buf_index;
@@ -109,10 +108,10 @@ static bool is_registered(const struct sim_request *request)
 
 int32_t sim_rw_read_fixed(struct sim_request *request)
 {
-	return is_registered(request) ? transfer(request, false) : -EFAULT;
+	return sim_rw_is_registered(request) ? transfer(request, false) : -EFAULT;
 }
 
 int32_t sim_rw_write_fixed(struct sim_request *request)
 {
-	return is_registered(request) ? transfer(request, true) : -EFAULT;
+	return sim_rw_is_registered(request) ? transfer(request, true) : -EFAULT;
 }

@@ -11,4 +11,7 @@ int32_t sim_rw_write(struct sim_request *request);
 int32_t sim_rw_read_fixed(struct sim_request *request);
 int32_t sim_rw_write_fixed(struct sim_request *request);
 
+/* Is all of the request's memory inside of the registered buffer that it names? */
+bool sim_rw_is_registered(const struct sim_request *request);
+
 #endif

@@ -136,6 +136,47 @@ IN_PAIR(a_refused_zero_copy_is_a_copy)
 	EXPECT_MEM_EQ(got, bytes, 20000);
 }
 
+static void send_piece(struct rig_pair *pair, const unsigned char *piece, size_t len)
+{
+	EXPECT_EQ(coil_stream_write(pair->a, piece, len), (int)len);
+	EXPECT_EQ(rig_read_all(pair->b, got, len), 0);
+	EXPECT(memcmp(got, piece, len) == 0);
+}
+
+/* Whole, in part, and beyond; the last one cannot be known to have a name. */
+SCENARIO(registered_memory_is_named)
+{
+	const struct iovec memory[] = {
+		{bytes + PIECE, 30000}, {NULL, 0}, {bytes, PIECE}, {bytes + 100, 200}};
+	struct rig_pair pair;
+
+	(void)arg;
+	if (!rig_tcp_pair(&pair))
+		return 0;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (unsigned char)(i * 7 + i / 251);
+	choose(pair.b, COIL_RECEIVE_ONESHOT);
+	if (has_zero_copy(pair.a, 100)) {
+		EXPECT_EQ(coil_memory_register(memory, 4), 0);
+		send_piece(&pair, bytes, PIECE);
+		send_piece(&pair, bytes + PIECE + 10000, 20000);
+		send_piece(&pair, bytes + PIECE + 10000, 20001);
+		send_piece(&pair, bytes + PIECE - 500, 1000);
+		send_piece(&pair, bytes + 150, 1000);
+		/* Who knows of buffers that the kernel has let go of has to meet that. */
+		EXPECT_EQ(loop_current->driver->ops->register_memory(loop_current->driver, NULL, 0),
+			  0);
+		EXPECT_EQ(coil_stream_write(pair.a, bytes, 99), 99);
+		EXPECT_EQ(rig_read_all(pair.b, got, 99), 0);
+		EXPECT_EQ(coil_stream_write(pair.a, bytes + PIECE, 30000), -EFAULT);
+		EXPECT_EQ(coil_stream_write(pair.a, bytes, 100), -EFAULT);
+		EXPECT_EQ(coil_stream_write(pair.a, bytes + 100, 200), -EFAULT);
+		send_piece(&pair, bytes + PIECE, 30001);
+	}
+	rig_close(&pair);
+	return 0;
+}
+
 /* -- Ended early --------------------------------------------------------------------------------
  */
 
