@@ -103,6 +103,7 @@ struct serve_conn {
 	bool is_polled : 1;		/* what is armed, or was last, is a poll */
 	bool is_asked : 1;		/* what is armed, to end: it must not be parked on */
 	bool is_ended : 1;		/* behind what is queued */
+	bool is_starved : 1;		/* its receive for many met -ENOBUFS */
 	struct buffer_queue queue;	/* of serve->buffers */
 };
 

@@ -93,8 +93,7 @@ static inline void disarm(struct serve_conn *conn, int32_t result)
 	struct serve *serve = conn->serve;
 
 	if (unlikely(conn->armed == CONN_ARMED_FOR_MANY)) {
-		if (result == -ENOBUFS)
-			conn->socket.streak = SOCKET_STREAK_STARVED;
+		conn->is_starved = result == -ENOBUFS;
 		if (result == -EINVAL || result == -EOPNOTSUPP) {
 			serve->has_multishot = false; /* another way, then */
 			result = -ECANCELED;
@@ -191,10 +190,12 @@ bool conn_arm_for_many(struct serve_conn *conn)
 	if (likely(conn->socket.streak < SOCKET_STREAK_ARMS) || !serve->has_multishot ||
 	    ring_room(&serve->loop->ring) == 0)
 		return false;
-	if (!buffers_are_plenty(serve->buffers)) {
+	if (!buffers_are_enough(serve->buffers, conn->is_starved)) {
+		conn->is_starved = false;
 		conn->socket.streak = SOCKET_STREAK_STARVED;
 		return false;
 	}
+	conn->is_starved = false;
 	stage_receive(conn, &op);
 	op_sqe(&op)->ioprio |= IORING_RECV_MULTISHOT;
 	conn->is_polled = false;

@@ -3,6 +3,8 @@
 #include "net/receive_rig.h"
 #include "net/serve_rig.h"
 
+#include "loop/buffers.h"
+
 #define ROUNDS 20
 
 static void warm_up(struct coil_stream *stream)
@@ -406,4 +408,39 @@ TEST(serve_busy, any_receive_may_fail)
 		for (options.fault_at = 1; options.fault_at <= 24; options.fault_at++)
 			ASSERT_EQ(coil_sim_run(&options, insist, NULL), 0);
 	}
+}
+
+static unsigned most_made;
+
+/* The client has no part in the group. */
+static int starve(void *arg)
+{
+	struct server server;
+	struct coil_stream *stream;
+
+	(void)arg;
+	server_init(&server, serve_echo);
+	if (!server_start(&server))
+		return 0;
+	stream = server_connect(&server);
+	EXPECT_EQ(coil_stream_set_receive(stream, COIL_RECEIVE_ONESHOT), 0);
+	for (int i = 0; i < ROUNDS && client_round(stream, 64) == 0; i++)
+		;
+	if (loop_current->buffers && loop_current->buffers->made > most_made)
+		most_made = loop_current->buffers->made;
+	coil_stream_close(stream);
+	server_stop(&server);
+	return 0;
+}
+
+/* A receive for many that found none left makes more, and comes back. */
+TEST(serve_busy, a_shortage_makes_more_buffers)
+{
+	struct coil_sim_options options = {.size = sizeof options, .seed = 1,
+					   .fault_operation = "recv", .fault_errno = ENOBUFS};
+
+	serve_need_calm();
+	for (options.fault_at = 1; options.fault_at <= 3 * ROUNDS; options.fault_at++)
+		ASSERT_EQ(coil_sim_run(&options, starve, NULL), 0);
+	ASSERT_EQ(most_made, 2 * BUFFERS_CHUNK);
 }
