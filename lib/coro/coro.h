@@ -120,6 +120,26 @@ static inline __attribute__((always_inline)) void coro_switch(struct coro *from,
 }
 
 /*
+ * Has the caches fetch what a parked coroutine returns to, and what it calls then will have below.
+ * The processor drops what is beyond its means. Always in line: gcc 12 takes a function that only
+ * prefetches for one without effects, and drops its calls.
+ */
+static inline __attribute__((always_inline)) void coro_prefetch(const struct coro *coro)
+{
+#ifdef CORO_USES_UCONTEXT
+	(void)coro;
+#else
+	const char *sp = CORO_SP(&coro->registers);
+
+#define FETCH(line) __builtin_prefetch(sp + (line) * 64, 1)
+	/* A loop would be one: three instructions more for each. */
+	FETCH(-6), FETCH(-5), FETCH(-4), FETCH(-3), FETCH(-2), FETCH(-1), FETCH(0), FETCH(1),
+		FETCH(2), FETCH(3), FETCH(4), FETCH(5), FETCH(6);
+#undef FETCH
+#endif
+}
+
+/*
  * As coro_switch, for good: @from's stack holds nothing that is needed. It may be reused as soon
  * as @to runs.
  */

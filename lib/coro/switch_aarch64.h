@@ -25,6 +25,8 @@ _Static_assert(offsetof(struct coro_registers, x29) == 16, "known to the assembl
 _Static_assert(offsetof(struct coro_registers, x19) == 24, "known to the assembly");
 _Static_assert(offsetof(struct coro_registers, fpcr) == 32, "known to the assembly");
 
+#define CORO_SP(registers) ((registers)->sp)
+
 /* entry_aarch64.S: takes the body and its argument from the new stack. */
 void coro_entry(void);
 

@@ -33,6 +33,8 @@ _Static_assert(offsetof(struct coro_registers, rbx) == 24, "known to the assembl
 _Static_assert(offsetof(struct coro_registers, mxcsr) == 32, "known to the assembly");
 _Static_assert(offsetof(struct coro_registers, x87_control) == 36, "known to the assembly");
 
+#define CORO_SP(registers) ((registers)->rsp)
+
 /* entry_x86_64.S: takes the body and its argument from the new stack. */
 void coro_entry(void);
 

@@ -10,18 +10,23 @@
 
 #define OWED (RECEIVER_ARMED | RECEIVER_CANCEL_OWED)
 
+static struct coil_loop *loop_of(const struct receiver *receiver)
+{
+	return container_of(receiver->told.ready, struct coil_loop, ready);
+}
+
 /* -- The queue -----------------------------------------------------------------------------------
  */
 
 size_t receiver_copy(struct receiver *receiver, void *buf, size_t len)
 {
 	check(receiver_has_bytes(receiver));
-	return buffer_queue_take(&receiver->queue, receiver->buffers, buf, len);
+	return buffer_queue_take(&receiver->queue, loop_of(receiver)->buffers, buf, len);
 }
 
 size_t receiver_bytes(const struct receiver *receiver)
 {
-	return buffer_queue_bytes(&receiver->queue, receiver->buffers);
+	return buffer_queue_bytes(&receiver->queue, loop_of(receiver)->buffers);
 }
 
 /* -- CQEs ----------------------------------------------------------------------------------------
@@ -29,12 +34,10 @@ size_t receiver_bytes(const struct receiver *receiver)
 
 static void tell_reader(struct receiver *receiver)
 {
-	struct receiver_wait *reader = receiver->reader;
-
-	if (!reader)
+	if (!receiver->is_waited)
 		return;
-	receiver->reader = NULL;
-	future_resolve(&reader->future, 0);
+	receiver->is_waited = false;
+	future_resolve(&receiver->told, 0);
 }
 
 /* Nothing is owed any more, for now; who was left goes. */
@@ -45,10 +48,10 @@ static rarely void settle(struct receiver *receiver)
 	list_remove(&receiver->link);
 	receiver->flags &= (uint8_t)~RECEIVER_CANCEL_ASKED;
 	if (receiver->flags & RECEIVER_RETRIES)
-		ready_remove(&receiver->loop->ready, &receiver->retry);
+		ready_remove(&loop_of(receiver)->ready, &receiver->retry);
 	receiver->flags &= (uint8_t)~RECEIVER_RETRIES;
 	if (receiver->flags & RECEIVER_ABANDONED)
-		alloc_free(receiver->loop->alloc, receiver, sizeof *receiver);
+		alloc_free(loop_of(receiver)->alloc, receiver, sizeof *receiver);
 }
 
 /* The last CQE: what it means, other than that it was the last. */
@@ -72,7 +75,7 @@ static void note_ending(struct receiver *receiver, int32_t result)
 
 static rarely void end(struct receiver *receiver, int32_t result)
 {
-	struct coil_loop *loop = receiver->loop;
+	struct coil_loop *loop = loop_of(receiver);
 
 	check(receiver->flags & RECEIVER_ARMED);
 	receiver->flags &= (uint8_t)~RECEIVER_ARMED;
@@ -90,14 +93,14 @@ static void receiver_complete(struct coil_completion *completion, int32_t result
 	struct receiver *receiver = container_of(completion, struct receiver, completion);
 
 	if (likely(cqe_flags & IORING_CQE_F_BUFFER)) {
-		uint16_t id = buffers_take(receiver->buffers, cqe_flags);
+		struct buffers *buffers = loop_of(receiver)->buffers;
+		uint16_t id = buffers_take(buffers, cqe_flags);
 
 		if (unlikely(result <= 0 || (receiver->flags & RECEIVER_ABANDONED))) {
-			buffers_give(receiver->buffers, id);
+			buffers_give(buffers, id);
 		} else {
-			watch_filled(buffers_data(receiver->buffers, id), (size_t)result);
-			buffer_queue_append(&receiver->queue, receiver->buffers, id,
-					    (uint32_t)result);
+			watch_filled(buffers_data(buffers, id), (size_t)result);
+			buffer_queue_append(&receiver->queue, buffers, id, (uint32_t)result);
 			receiver->is_overrun |= (uint32_t)result == BUFFERS_BYTES &&
 						(cqe_flags & IORING_CQE_F_SOCK_NONEMPTY);
 			tell_reader(receiver);
@@ -126,7 +129,7 @@ static void cancel_complete(struct coil_completion *completion, int32_t result, 
 /* False: no room. */
 static bool push_cancel(struct receiver *receiver)
 {
-	struct ring *ring = &receiver->loop->ring;
+	struct ring *ring = &loop_of(receiver)->ring;
 	struct io_uring_sqe sqe;
 
 	if (ring_room(ring) == 0)
@@ -135,7 +138,7 @@ static bool push_cancel(struct receiver *receiver)
 	io_uring_prep_cancel64(&sqe, (uintptr_t)&receiver->completion, 0);
 	ring_push(ring, &sqe, &receiver->cancel);
 	receiver->flags |= RECEIVER_CANCEL_OWED;
-	receiver->loop->cancels_pushed++;
+	loop_of(receiver)->cancels_pushed++;
 	return true;
 }
 
@@ -147,7 +150,7 @@ static void retry(struct coil_hook *hook)
 	if (push_cancel(receiver))
 		receiver->flags &= (uint8_t)~RECEIVER_RETRIES;
 	else
-		ready_push(&receiver->loop->ready, hook);
+		ready_push(&loop_of(receiver)->ready, hook);
 }
 
 void receiver_cancel(struct receiver *receiver)
@@ -158,8 +161,18 @@ void receiver_cancel(struct receiver *receiver)
 	if (push_cancel(receiver))
 		return;
 	receiver->flags |= RECEIVER_RETRIES;
-	ready_push(&receiver->loop->ready, &receiver->retry);
+	ready_push(&loop_of(receiver)->ready, &receiver->retry);
 }
+
+static void wait_cancel(struct coil_future *future)
+{
+	struct receiver *receiver = container_of(future, struct receiver, told);
+
+	receiver->is_waited = false;
+	future_resolve(future, -ECANCELED);
+}
+
+static const struct coil_future_ops wait_ops = {.kind = "receive", .cancel = wait_cancel};
 
 struct receiver *receiver_new(struct coil_loop *loop)
 {
@@ -170,7 +183,7 @@ struct receiver *receiver_new(struct coil_loop *loop)
 	receiver->completion.complete = receiver_complete;
 	receiver->cancel.complete = cancel_complete;
 	receiver->retry.fire = retry;
-	receiver->loop = loop;
+	future_init(&receiver->told, &loop->ready, &wait_ops);
 	buffer_queue_init(&receiver->queue);
 	receiver->queue_high = RECEIVER_QUEUE_HIGH;
 	list_init(&receiver->link);
@@ -181,9 +194,9 @@ struct receiver *receiver_new(struct coil_loop *loop)
  * Never POLL_FIRST: on unix sockets the end that is there already would be lost with it
  * (bench/README.md).
  */
-bool receiver_arm(struct receiver *receiver, struct buffers *buffers, struct io_uring_sqe *sqe)
+bool receiver_arm(struct receiver *receiver, struct io_uring_sqe *sqe)
 {
-	struct coil_loop *loop = receiver->loop;
+	struct coil_loop *loop = loop_of(receiver);
 
 	check(!(receiver->flags & (RECEIVER_ARMED | RECEIVER_ENDED)));
 	if ((receiver->flags & RECEIVER_CANCEL_OWED) || ring_room(&loop->ring) == 0)
@@ -192,7 +205,6 @@ bool receiver_arm(struct receiver *receiver, struct buffers *buffers, struct io_
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = BUFFERS_GROUP;
 	ring_push(&loop->ring, sqe, &receiver->completion);
-	receiver->buffers = buffers;
 	receiver->flags = RECEIVER_ARMED;
 	receiver->is_overrun = false;
 	list_push_back(&loop->receivers, &receiver->link);
@@ -203,28 +215,18 @@ bool receiver_arm(struct receiver *receiver, struct buffers *buffers, struct io_
 /* -- Waiting -------------------------------------------------------------------------------------
  */
 
-static void wait_cancel(struct coil_future *future)
+struct coil_future *receiver_wait_begin(struct receiver *receiver)
 {
-	struct receiver_wait *wait = container_of(future, struct receiver_wait, future);
-
-	wait->receiver->reader = NULL;
-	future_resolve(future, -ECANCELED);
-}
-
-static const struct coil_future_ops wait_ops = {.kind = "receive", .cancel = wait_cancel};
-
-void receiver_wait_begin(struct receiver *receiver, struct receiver_wait *wait)
-{
-	check(!receiver->reader);
-	future_init(&wait->future, &receiver->loop->ready, &wait_ops);
-	wait->receiver = receiver;
-	receiver->reader = wait;
+	check(!receiver->is_waited);
+	future_init(&receiver->told, receiver->told.ready, &wait_ops);
+	receiver->is_waited = true;
+	return &receiver->told;
 }
 
 void receiver_interrupt(struct receiver *receiver)
 {
-	if (receiver->reader)
-		wait_cancel(&receiver->reader->future);
+	if (receiver->is_waited)
+		wait_cancel(&receiver->told);
 }
 
 /* -- The end -------------------------------------------------------------------------------------
@@ -234,11 +236,11 @@ void receiver_abandon(struct receiver *receiver)
 {
 	if (!receiver)
 		return;
-	check(!receiver->reader);
+	check(!receiver->is_waited);
 	while (receiver_has_bytes(receiver))
-		buffer_queue_drop(&receiver->queue, receiver->buffers);
+		buffer_queue_drop(&receiver->queue, loop_of(receiver)->buffers);
 	if (!(receiver->flags & OWED)) {
-		alloc_free(receiver->loop->alloc, receiver, sizeof *receiver);
+		alloc_free(loop_of(receiver)->alloc, receiver, sizeof *receiver);
 		return;
 	}
 	receiver->flags |= RECEIVER_ABANDONED;
@@ -269,7 +271,7 @@ uint64_t receivers_unread(const struct coil_loop *loop)
 	struct coil_list *link;
 
 	list_for_each(link, &loop->receivers)
-		if (list_entry(link, struct receiver, link)->reader)
+		if (list_entry(link, struct receiver, link)->is_waited)
 			return 0;
 	return loop->receivers_armed;
 }

@@ -2,7 +2,7 @@
 /*
  * A multishot receive: one request that brings message after message, each in a buffer of a group.
  * It is a completion owned by who reads a socket, no operation: a future resolves once. What comes
- * is queued, linked by the buffers' notes; who waits for it does so by a future in its own frame.
+ * is queued, linked by the buffers' notes. What its completion touches lies side by side.
  *
  *   armed       the kernel owes the last CQE of the receive
  *   ended       it has said the end of the stream, or an error of the socket's: behind the queue
@@ -35,24 +35,17 @@ enum receiver_flag {
 #define RECEIVER_QUEUE_HIGH 8u
 
 struct receiver {
+	struct coil_future told;	/* what who reads waits for; it knows the loop */
 	struct coil_completion completion;
-	struct coil_completion cancel;
-	struct coil_list link;		/* in loop->receivers while anything is owed */
-	struct coil_hook retry;		/* a cancel that found the SQ full */
-	struct coil_loop *loop;
-	struct buffers *buffers;	/* since it was armed first */
-	struct receiver_wait *reader;	/* who waits, or NULL */
 	struct buffer_queue queue;	/* what nobody has read yet */
 	int32_t ending;			/* 0: the end; or a negative errno */
 	uint16_t queue_high;		/* so many, and it is cancelled until they are read */
 	uint8_t flags;
 	bool is_overrun;		/* a buffer was too small for what was there */
-};
-
-/* In the frame of who waits. */
-struct receiver_wait {
-	struct coil_future future;
-	struct receiver *receiver;
+	bool is_waited;			/* somebody reads, and waits */
+	struct coil_completion cancel;
+	struct coil_list link;		/* in loop->receivers while anything is owed */
+	struct coil_hook retry;		/* a cancel that found the SQ full */
 };
 
 /* NULL: no memory. */
@@ -62,7 +55,7 @@ struct receiver *receiver_new(struct coil_loop *loop);
  * Arms it with a staged SQE of a recv without memory, or of a recvmsg. False:
  * there is no room in the SQ, or a cancel is still owed. Not if it is armed.
  */
-bool receiver_arm(struct receiver *receiver, struct buffers *buffers, struct io_uring_sqe *sqe);
+bool receiver_arm(struct receiver *receiver, struct io_uring_sqe *sqe);
 
 /* Asks it to end soon, if it is armed. */
 void receiver_cancel(struct receiver *receiver);
@@ -88,7 +81,7 @@ static inline bool receiver_is_active(const struct receiver *receiver)
  * Begins to wait for what comes next: the future resolves with 0 when there is a buffer, an ending,
  * or nothing because the receive is not armed any more; a cancel leaves the receive alone.
  */
-void receiver_wait_begin(struct receiver *receiver, struct receiver_wait *wait);
+struct coil_future *receiver_wait_begin(struct receiver *receiver);
 
 /* Ends the wait of whoever does, with -ECANCELED. */
 void receiver_interrupt(struct receiver *receiver);

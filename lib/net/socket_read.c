@@ -122,7 +122,7 @@ static rarely bool arm(struct socket_stream *socket)
 		return false;
 	}
 	op_prep_recv(&op, socket->io_fd, NULL, 0, 0);
-	return receiver_arm(socket->receiver, buffers, op_sqe(&op));
+	return receiver_arm(socket->receiver, op_sqe(&op));
 }
 
 /* Large messages, and a reader that is behind, are better off without. */
@@ -146,7 +146,7 @@ static inline __attribute__((always_inline)) int
 wait_for_queue(struct coil_stream *stream, struct coil_task *task, bool *ret_is_end)
 {
 	struct socket_stream *socket = socket_stream_of(stream);
-	struct receiver_wait wait;
+	struct coil_future *told;
 	int rc;
 
 	*ret_is_end = false;
@@ -162,8 +162,8 @@ wait_for_queue(struct coil_stream *stream, struct coil_task *task, bool *ret_is_
 			return -EPIPE;
 		if (unlikely(!receiver || !receiver_is_armed(receiver)) && !arm(socket))
 			return 0;
-		receiver_wait_begin(socket->receiver, &wait);
-		rc = task_await_kernel(task_scheduler(task), task, &wait.future);
+		told = receiver_wait_begin(socket->receiver);
+		rc = task_await_kernel(task_scheduler(task), task, told);
 		if (unlikely(rc < 0))
 			return rc;
 	}
@@ -220,7 +220,7 @@ int socket_lease_shot(struct coil_stream *stream, struct coil_lease *lease)
 		return socket_lease_once(socket, lease);
 	}
 	judge(socket);
-	return lease_of_queue(lease, &socket->receiver->queue, socket->receiver->buffers);
+	return lease_of_queue(lease, &socket->receiver->queue, stream->loop->buffers);
 }
 
 size_t socket_received(const struct coil_stream *stream)
@@ -242,11 +242,11 @@ static int stop_multishot(struct coil_stream *stream)
 
 	stream->flags |= STREAM_READING;
 	while (receiver_is_armed(receiver)) {
-		struct receiver_wait wait;
+		struct coil_future *told;
 
 		receiver_cancel(receiver);
-		receiver_wait_begin(receiver, &wait);
-		task_wait_to_the_end(task_scheduler(task), task, &wait.future);
+		told = receiver_wait_begin(receiver);
+		task_wait_to_the_end(task_scheduler(task), task, told);
 	}
 	stream->flags &= ~(uint32_t)STREAM_READING;
 	return unlikely(stream->closer) ? stream_leave_closing(stream, 0) : 0;

@@ -100,7 +100,7 @@ static bool arm(struct coil_udp *udp)
 	}
 	udp->receiver->queue_high = QUEUE_HIGH;
 	op_prep_recvmsg(&op, udp->fd, &layout, MSG_TRUNC);
-	return receiver_arm(udp->receiver, buffers, op_sqe(&op));
+	return receiver_arm(udp->receiver, op_sqe(&op));
 }
 
 /* -- Turns ---------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ static void take(struct coil_udp *udp, struct coil_udp_message *message)
 	struct udp_slot slot;
 	size_t bytes;
 	const void *data;
-	uint16_t id = buffer_queue_pop(&receiver->queue, receiver->buffers, &data, &bytes);
+	uint16_t id = buffer_queue_pop(&receiver->queue, udp->loop->buffers, &data, &bytes);
 	const char *at = data;
 
 	check(bytes >= HEAD_BYTES);
@@ -175,7 +175,7 @@ static void take(struct coil_udp *udp, struct coil_udp_message *message)
 	slot.part.iov_len = slot.part.iov_len < bytes ? slot.part.iov_len : bytes;
 	slot.header.msg_flags = out.payloadlen > slot.part.iov_len ? MSG_TRUNC : 0;
 	memcpy(message->buf, at + NAME_BYTES + sizeof slot.control, slot.part.iov_len);
-	buffers_give(receiver->buffers, id);
+	buffers_give(udp->loop->buffers, id);
 	udp_note_received(udp, &slot, message, (int)out.payloadlen);
 }
 
@@ -185,7 +185,7 @@ static void take(struct coil_udp *udp, struct coil_udp_message *message)
  */
 static int wait_for_queue(struct coil_udp *udp, struct coil_task *task, bool fits)
 {
-	struct receiver_wait wait;
+	struct coil_future *told;
 	int rc;
 
 	if (unlikely(!fits))
@@ -205,8 +205,8 @@ static int wait_for_queue(struct coil_udp *udp, struct coil_task *task, bool fit
 		else if (!(receiver && receiver_is_armed(receiver)) &&
 			 (must_stop || udp->streak < STREAK_ARMS || !arm(udp)))
 			return 0;
-		receiver_wait_begin(udp->receiver, &wait);
-		rc = task_await(task_scheduler(task), task, &wait.future);
+		told = receiver_wait_begin(udp->receiver);
+		rc = task_await(task_scheduler(task), task, told);
 		if (unlikely(rc < 0))
 			return rc;
 	}
@@ -252,11 +252,11 @@ int udp_recv_shot(struct coil_udp *udp, struct coil_udp_message *messages, size_
 static void disarm(struct coil_udp *udp, struct coil_task *task)
 {
 	while (receiver_is_armed(udp->receiver)) {
-		struct receiver_wait wait;
+		struct coil_future *told;
 
 		receiver_cancel(udp->receiver);
-		receiver_wait_begin(udp->receiver, &wait);
-		task_wait_to_the_end(task_scheduler(task), task, &wait.future);
+		told = receiver_wait_begin(udp->receiver);
+		task_wait_to_the_end(task_scheduler(task), task, told);
 	}
 }
 

@@ -104,12 +104,35 @@ static inline __attribute__((always_inline)) struct coil_hook *task_ask_here(str
 }
 
 /*
+ * The tasks after the next come from the ring, most likely, and have not run for a while: by the
+ * time they do, the caches have their registers, and then their frames (docs/decisions/0030).
+ */
+static inline __attribute__((always_inline)) void task_look_ahead(const struct scheduler *s)
+{
+	struct coil_hook *next = s->loop.ready.turn;
+	struct coil_hook *second = next ? next->next : NULL;
+
+	if (!second)
+		return;
+	if (likely(second->next)) {
+		const struct coil_task *third = container_of(second->next, struct coil_task, hook);
+
+		__builtin_prefetch(&third->hook, 1);
+		__builtin_prefetch(&third->coro, 1);
+		__builtin_prefetch(&third->own.effective);
+	}
+	if (likely(second->fire == task_fire))
+		coro_prefetch(&container_of(second, struct coil_task, hook)->coro);
+}
+
+/*
  * task_await of what operations resolve, and nobody else will before the kernel is entered: all of
  * the turn is in line, down to the system call.
  */
 static inline __attribute__((always_inline)) int
 task_await_kernel(struct scheduler *s, struct coil_task *task, struct coil_future *future)
 {
+	task_look_ahead(s);
 	return task_await_asking(s, task, future, task_ask_here);
 }
 
