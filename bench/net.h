@@ -134,6 +134,8 @@ unsigned int net_cells(const struct net_cell **ret_cells);
 int64_t net_load_time(const struct net_cell *cell, const struct net_options *options);
 /* About what all connections' turns take. */
 int64_t net_sweep_time(const struct net_cell *cell);
+/* What is not measured, before each load. */
+int64_t net_warmup_time(const struct net_cell *cell, const struct net_options *options);
 /* What the floor has to be. */
 enum net_kind net_floor_kind(const struct net_cell *cell);
 

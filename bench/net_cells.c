@@ -5,6 +5,8 @@
 #include <coil.h>
 
 #define CELLS_MAX 40
+#define WARM_SWEEPS 32			/* messages of each connection */
+#define WARM_NS_MAX (500 * COIL_MSEC)
 
 static const char *size_text(unsigned int size)
 {
@@ -105,6 +107,23 @@ int64_t net_sweep_time(const struct net_cell *cell)
 	return (int64_t)cell->connections * (10000 + cell->size / 2);
 }
 
+/*
+ * Servers that look how a connection behaves before they choose how to serve it are in their steady
+ * state after that many of its messages; unless that would take too long. None asked for: a smoke
+ * test, which connects at least.
+ */
+int64_t net_warmup_time(const struct net_cell *cell, const struct net_options *options)
+{
+	int64_t sweep_ns = net_sweep_time(cell);
+	int64_t steady_ns = WARM_SWEEPS * sweep_ns;
+
+	if (steady_ns > WARM_NS_MAX)
+		steady_ns = WARM_NS_MAX;
+	if (options->warmup_ns == 0 || steady_ns < sweep_ns)
+		steady_ns = sweep_ns;
+	return options->warmup_ns > steady_ns ? options->warmup_ns : steady_ns;
+}
+
 /* With the connecting: 50 us each, 20 us of idle ones. */
 int64_t net_load_time(const struct net_cell *cell, const struct net_options *options)
 {
@@ -112,7 +131,7 @@ int64_t net_load_time(const struct net_cell *cell, const struct net_options *opt
 
 	if (cell->work == NET_IDLE)
 		return COIL_SEC;
-	ns += options->warmup_ns > sweep_ns ? options->warmup_ns : sweep_ns;
+	ns += net_warmup_time(cell, options);
 	ns += options->measure_ns > 3 * sweep_ns ? options->measure_ns : 3 * sweep_ns;
 	return ns + (int64_t)cell->connections * 50000 + (int64_t)cell->idle * 20000;
 }

@@ -209,7 +209,7 @@ static int load_child(const struct net_cell *cell, const struct net_options *opt
 		.target = server->target, .connections = cell->connections, .size = cell->size,
 		.pipeline = cell->work == NET_PIPELINED ? PIPELINE : 1,
 		.is_churn = cell->work == NET_CONNECTS, .measure_ns = options->measure_ns,
-		.warmup_ns = options->warmup_ns, .server_pid = server->pid,
+		.warmup_ns = net_warmup_time(cell, options), .server_pid = server->pid,
 	};
 	struct idle idle = { .cell = cell, .server = server };
 	int64_t sweep_ns = net_sweep_time(cell);
@@ -222,8 +222,6 @@ static int load_child(const struct net_cell *cell, const struct net_options *opt
 	if (load.measure_ns < SWEEPS * sweep_ns)
 		load.measure_ns = SWEEPS * sweep_ns;
 	load.measure_ns *= subject->stretch;
-	if (load.warmup_ns < sweep_ns)
-		load.warmup_ns = sweep_ns;
 	if (cell->work != NET_IDLE)
 		return load_run(&load, &answer->load);
 	answer->load.error = coil_run_with(&plain, measure_idle, &idle);
