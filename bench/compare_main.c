@@ -72,10 +72,10 @@ static const struct argp argp = {
 	       "\vWhere both runs have a floor, their ratios to it are compared, else their times. "
 	       "A case is slower or faster if the change is above 3 % and above the width of its "
 	       "95 % interval, which does not contain 1, and if Mann-Whitney's p, corrected for "
-	       "the number of cases (Holm), is below 5 %; `no change` means that a change of 5 % "
-	       "is excluded. Counts, such as bytes, have no p: all values have to agree. `no "
-	       "verdict` says why: fewer than nine rounds, a noisy machine, "
-	       "another speed.\n\nExit status: 0, 1 slower than --fail-above allows or a file "
+	       "the number of cases (Benjamini and Hochberg), is below 5 %; `no change` means that "
+	       "a change of 5 % is excluded. Counts, such as bytes, have no p: all values have to "
+	       "agree. `no verdict` says why: fewer than nine rounds, a noisy machine, another "
+	       "speed.\n\nExit status: 0, 1 slower than --fail-above allows or a file "
 	       "could not be read, 2 wrong usage.",
 };
 

@@ -4,9 +4,10 @@
  *
  * The values are those of the rounds: their ratios to the floor where both runs have one, for a
  * machine's drift is the floor's too. A change is named if it is larger than three percent and than
- * its own interval is wide, and chance is excluded: Mann-Whitney below 5 % after Holm's correction
- * for the number of cases, and the interval of the ratio without 1. No change means that the
- * interval excludes one of five percent. Everything else is no verdict, with a reason.
+ * its own interval is wide, and chance is excluded: Mann-Whitney below 5 % after Benjamini and
+ * Hochberg's correction for the number of cases, and the interval of the ratio without 1. No change
+ * means that the interval excludes one of five percent. Everything else is no verdict, with a
+ * reason.
  */
 #ifndef COIL_BENCH_LIB_COMPARE_H
 #define COIL_BENCH_LIB_COMPARE_H

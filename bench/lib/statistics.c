@@ -252,16 +252,16 @@ double mann_whitney(const double *a, size_t a_count, const double *b, size_t b_c
 
 void adjust_p_values(double *p, size_t count)
 {
-	double least = 0;
+	double least = 1;
 
-	/* Smallest first; what is done is marked by its sign. */
-	for (size_t done = 0; done < count; done++) {
+	/* Largest first; what is done is marked by its sign. */
+	for (size_t left = count; left > 0; left--) {
 		size_t at = count;
 
 		for (size_t i = 0; i < count; i++)
-			if (!signbit(p[i]) && (at == count || p[i] < p[at]))
+			if (!signbit(p[i]) && (at == count || p[i] > p[at]))
 				at = i;
-		least = fmax(least, fmin(1, p[at] * (double)(count - done)));
+		least = fmin(least, p[at] * (double)count / (double)left);
 		p[at] = -least;
 	}
 	for (size_t i = 0; i < count; i++)

@@ -57,7 +57,11 @@ unsigned outliers_sum(const struct outliers *outliers);
  */
 double mann_whitney(const double *a, size_t a_count, const double *b, size_t b_count);
 
-/* Holm's step-down: p values in place, adjusted for their number. */
+/*
+ * Benjamini and Hochberg's step-up: p values in place, adjusted for their number, so that of those
+ * below a bound no larger share than the bound is expected to be chance's (J. R. Stat. Soc. B 57,
+ * 1995).
+ */
 void adjust_p_values(double *p, size_t count);
 
 /*

@@ -276,7 +276,7 @@ TEST(compare, who_used_the_memory_meanwhile_matters)
 	}
 }
 
-/* Of forty cases without a change none may be named: Holm's correction, the least change. */
+/* Of forty cases without a change none may be named: the correction, the least change. */
 TEST(compare, many_cases_are_no_lottery)
 {
 	unsigned changed = 0;

@@ -97,15 +97,16 @@ TEST(statistics, mann_whitney_is_level_on_equal_distributions)
 	EXPECT_GE(below, trials * 35 / 1000);
 }
 
-TEST(statistics, holm_adjusts_step_by_step)
+TEST(statistics, p_values_are_adjusted_from_the_largest_down)
 {
-	double p[] = { 0.01, 0.04, 0.03, 0.005 }, one[] = { 0.2 };
+	double p[] = { 0.01, 0.045, 0.03, 0.005, 0.9 }, one[] = { 0.2 };
 
-	adjust_p_values(p, 4);
-	NEAR(p[0], 0.03, 1e-12);
-	NEAR(p[1], 0.06, 1e-12);
-	NEAR(p[2], 0.06, 1e-12);
-	NEAR(p[3], 0.02, 1e-12);
+	adjust_p_values(p, 5);
+	NEAR(p[0], 0.025, 1e-12);
+	NEAR(p[1], 0.05625, 1e-12);
+	NEAR(p[2], 0.05, 1e-12);
+	NEAR(p[3], 0.025, 1e-12);
+	NEAR(p[4], 0.9, 1e-12);
 	adjust_p_values(one, 1);
 	NEAR(one[0], 0.2, 0);
 }
