@@ -216,11 +216,14 @@ static void say_error(FILE *out, enum load_error kind, uint64_t count, const cha
 		sentences[kind]);
 }
 
-static const char *start_words(int error)
+static const char *start_words(const struct load_target *target, int error)
 {
 	switch (-error) {
-	case ECONNREFUSED:
 	case ENOENT:
+		if (!target->unix_path[0])
+			return "there is no such name";
+		return "nobody listens there";
+	case ECONNREFUSED:
 		return "nobody listens there";
 	case ETIME:
 	case ETIMEDOUT:
@@ -251,7 +254,7 @@ void load_print_errors(FILE *out, const struct load_options *options,
 				program_invocation_short_name);
 		else
 			fprintf(out, "%s: %s: %s: %s\n", program_invocation_short_name, target,
-				start_words(error), coil_strerror(error));
+				start_words(&options->target, error), coil_strerror(error));
 		return;
 	}
 	for (unsigned int i = 0; i < LOAD_ERRORS; i++)

@@ -49,6 +49,9 @@ def check_usage(verdicts, tool):
                       ["run", "net", "--help"], ["load", "--help"]):
         done = call(tool, *arguments)
         verdicts.hold(done.returncode == 0 and done.stdout, f"coil-bench {arguments} answers")
+    done = call(tool, "load", "no-such-host.invalid:80", "-t", "1")
+    verdicts.hold(done.returncode == 1 and " name" in done.stderr,
+                  f"a name that nobody has: {done.stderr}")
 
 
 def check_bad_files(verdicts, tool, folder):
