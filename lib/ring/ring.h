@@ -187,7 +187,10 @@ static inline __attribute__((always_inline)) int ring_enter(struct ring *ring, u
 typedef void ring_completer(struct coil_completion *completion, int32_t result,
 			    uint32_t cqe_flags);
 
-/* Of a CQE that comes soon, what its completion touches; beyond the last one an old one's. */
+/*
+ * Of a CQE that comes soon, what its completion touches: that lies in the middle of an operation or
+ * a connection's record. Beyond the last one it is an old one's: no harm, for nothing is read.
+ */
 static inline __attribute__((always_inline)) void ring_look_ahead(const struct ring *ring,
 									 unsigned head)
 {
@@ -210,7 +213,7 @@ ring_reap_here(struct ring *ring, ring_completer *usual, ring_completer *here)
 	unsigned tail = __atomic_load_n(ring->memory.cq_tail, __ATOMIC_ACQUIRE);
 	unsigned head = ring->cq_head;
 	unsigned count = tail - head;
-	bool is_many = count > 8;
+	bool is_many = count > 8; /* fewer are done before it would help */
 
 	for (; head != tail; head++) {
 		const struct io_uring_cqe *cqe = &ring->memory.cqes[head & ring->cq_mask];

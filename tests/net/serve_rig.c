@@ -97,6 +97,13 @@ struct coil_stream *server_connect(const struct server *server)
 	return stream;
 }
 
+struct coil_stream *server_open(struct server *server,
+				int (*handler)(struct coil_stream *stream, void *arg))
+{
+	server_init(server, handler);
+	return server_start(server) ? server_connect(server) : NULL;
+}
+
 int client_round(struct coil_stream *stream, size_t len)
 {
 	char sent[8192], got[8192];

@@ -35,6 +35,11 @@ struct coil_serve_stats server_stats(const struct server *server);
 int serve_echo(struct coil_stream *stream, void *arg);
 
 struct coil_stream *server_connect(const struct server *server);
+
+/* A server with defaults, and a client of it; NULL: there is no network here. */
+struct coil_stream *server_open(struct server *server,
+				int (*handler)(struct coil_stream *stream, void *arg));
+
 /* Sends @len bytes and gets them back. 0 or a negative errno. */
 int client_round(struct coil_stream *stream, size_t len);
 /* Lets the server do what can be done at once. */

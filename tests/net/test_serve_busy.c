@@ -21,10 +21,9 @@ static int requests(void *arg)
 	uint64_t pushed, at_once, allocations;
 
 	(void)arg;
-	server_init(&server, serve_echo);
-	if (!server_start(&server))
+	stream = server_open(&server, serve_echo);
+	if (!stream)
 		return 0;
-	stream = server_connect(&server);
 	warm_up(stream);
 	pushed = loop_current->ring.pushed;
 	at_once = loop_current->at_once;
@@ -64,10 +63,9 @@ static int sizes(void *arg)
 	struct coil_stream *stream;
 
 	(void)arg;
-	server_init(&server, echo_all);
-	if (!server_start(&server))
+	stream = server_open(&server, echo_all);
+	if (!stream)
 		return 0;
-	stream = server_connect(&server);
 	for (int i = 0; i < 4; i++) {
 		for (int k = 0; k < 40; k++)
 			EXPECT_EQ(client_round(stream, 64), 0);
@@ -174,10 +172,9 @@ static void talk(int (*handler)(struct coil_stream *stream, void *arg),
 	struct server server;
 	struct coil_stream *stream;
 
-	server_init(&server, handler);
-	if (!server_start(&server))
+	stream = server_open(&server, handler);
+	if (!stream)
 		return;
-	stream = server_connect(&server);
 	warm_up(stream);
 	end(stream);
 	EXPECT_SOON(server_stats(&server).closed == 1);
@@ -248,10 +245,9 @@ static int closed_by_us(void *arg)
 
 	(void)arg;
 	bytes_left = ROUNDS * 64;
-	server_init(&server, echo_and_close);
-	if (!server_start(&server))
+	stream = server_open(&server, echo_and_close);
+	if (!stream)
 		return 0;
-	stream = server_connect(&server);
 	warm_up(stream);
 	EXPECT_EQ(coil_stream_read(stream, &byte, 1), 0);
 	EXPECT_EQ(server.reason, COIL_SERVE_CLOSE);
@@ -419,10 +415,9 @@ static int starve(void *arg)
 	struct coil_stream *stream;
 
 	(void)arg;
-	server_init(&server, serve_echo);
-	if (!server_start(&server))
+	stream = server_open(&server, serve_echo);
+	if (!stream)
 		return 0;
-	stream = server_connect(&server);
 	EXPECT_EQ(coil_stream_set_receive(stream, COIL_RECEIVE_ONESHOT), 0);
 	for (int i = 0; i < ROUNDS && client_round(stream, 64) == 0; i++)
 		;

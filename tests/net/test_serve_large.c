@@ -174,10 +174,9 @@ static int lend(void *arg)
 
 	(void)arg;
 	in_place = by_copy = 0;
-	server_init(&server, read_and_lease);
-	if (!server_start(&server))
+	stream = server_open(&server, read_and_lease);
+	if (!stream)
 		return 0;
-	stream = server_connect(&server);
 	for (int i = 0; i < 40; i++)
 		expect_round(stream, 100);
 	EXPECT_EQ(in_place + by_copy, 40);
@@ -240,10 +239,9 @@ static void come_back(int (*handler)(struct coil_stream *stream, void *arg))
 	struct coil_stream *stream;
 	uint64_t pushed, at_once;
 
-	server_init(&server, handler);
-	if (!server_start(&server))
+	stream = server_open(&server, handler);
+	if (!stream)
 		return;
-	stream = server_connect(&server);
 	expect_round(stream, LARGE);
 	for (int i = 0; i < 80; i++)
 		expect_round(stream, 64);
