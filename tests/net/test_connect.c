@@ -75,18 +75,28 @@ TEST(address, families_take_turns)
 
 /* -- Connect ----------------------------------------------------------------------------------- */
 
-/* A port on which nobody listens, and nobody will while the test runs: bound, not listening. */
+/*
+ * A port on which nobody listens, and nobody will while the test runs: bound, not listening. Of the
+ * loop's own kernel: a port of the other one may be a listener's here. For close_now.
+ */
 static int closed_port(char port[8])
 {
+	const struct driver_calls *calls = loop_current->driver->ops->calls;
 	struct sockaddr_in name = {.sin_family = AF_INET,
 				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t bytes = sizeof name;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = calls->socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	EXPECT_EQ(bind(fd, (struct sockaddr *)&name, bytes), 0);
-	EXPECT_EQ(getsockname(fd, (struct sockaddr *)&name, &bytes), 0);
+	EXPECT_EQ(calls->bind(fd, (struct sockaddr *)&name, bytes), 0);
+	EXPECT_EQ(calls->getsockname(fd, (struct sockaddr *)&name, &bytes), 0);
 	snprintf(port, 8, "%d", ntohs(name.sin_port));
 	return fd;
+}
+
+/* At once, on whichever kernel. */
+static void close_now(int fd)
+{
+	EXPECT_EQ(loop_current->driver->ops->calls->close(fd), 0);
 }
 
 static int refusals(void *arg)
@@ -107,7 +117,7 @@ static int refusals(void *arg)
 	EXPECT_LT(coil_connect_tcp(&stream, "no such host.invalid", port, NULL), 0);
 	EXPECT_LT(coil_connect_tcp(&stream, "", port, NULL), 0);
 	EXPECT(stream == NULL);
-	close(fd);
+	close_now(fd);
 	return 0;
 }
 
@@ -125,7 +135,7 @@ static int name_refused(void *arg)
 	(void)arg;
 	EXPECT_EQ(coil_connect_tcp(&stream, "localhost", port, NULL), -ECONNREFUSED);
 	EXPECT(stream == NULL);
-	close(fd);
+	close_now(fd);
 	return 0;
 }
 
@@ -303,7 +313,7 @@ static void places_close(struct places *p)
 		coil_stream_close(p->fillers[--p->filler_count]);
 	coil_listener_close(p->open);
 	coil_listener_close(p->full);
-	close(p->closed);
+	close_now(p->closed);
 }
 
 /* Connects to the places that letters name: g, r, s. How long it took, or a negative errno. */
@@ -322,8 +332,7 @@ static int64_t race_to(const struct places *p, const char *letters, int64_t dela
 	fd = connect_any(loop_current, addresses, n, &options);
 	if (fd < 0)
 		return fd;
-	/* At once, on whichever kernel. */
-	loop_current->driver->ops->calls->close(fd);
+	close_now(fd);
 	return coil_now() - start;
 }
 
@@ -421,7 +430,7 @@ static void race_order(struct places *p, const char *letters)
 		EXPECT_EQ(rc, strchr(letters, 's') ? -ETIME : -ECONNREFUSED);
 	}
 	if (rc >= 0)
-		loop_current->driver->ops->calls->close(rc);
+		close_now(rc);
 }
 
 static void race_late_order(struct places *p, const char *letters)
