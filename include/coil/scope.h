@@ -20,13 +20,13 @@ struct coil_task;
 /* In the caller's memory. Private. */
 struct coil_scope {
 	struct coil_scope *parent;
+	int32_t reason;
+	int32_t effective;
 	struct coil_task *task;
 	struct coil_hook expired;
 	struct coil_alarm alarm;
 	struct coil_scope *next_cancelled;
 	const char *text;
-	int32_t reason;
-	int32_t effective;
 	uint32_t requests;
 	uint32_t canceller;
 	uint32_t started;

@@ -91,7 +91,7 @@ static inline int handover_begin(struct coil_task *task)
 /* The end of what need not wait, with @rc in hand: the fairness budget is paid. */
 static inline int handover_end(struct coil_task *task, int rc)
 {
-	task_pay(scheduler_here(), task);
+	task_pay(task);
 	return rc;
 }
 

@@ -304,7 +304,7 @@ static int next_slot(struct scheduler *s, struct coil_keyed_group *keyed, struct
 		*ret_slot = list_entry(node, struct slot, ended);
 		keys_remove(&keyed->keys, &(*ret_slot)->node);
 		keyed->users++;
-		task_pay(s, s->current);
+		task_pay(s->current);
 		keyed->users--;
 		return 0;
 	}

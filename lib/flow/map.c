@@ -70,14 +70,13 @@ static int worker(void *arg)
 {
 	struct map *map = arg;
 	struct coil_task *self = task_required("coil_map");
-	struct scheduler *s = task_scheduler(self);
 
 	while (map->next < map->n && !self->scope->effective) {
 		struct item item = { map, map->next++ };
 
 		note_result(map, item.index, coil_locals_run(item_run, &item));
 		check_left_clean(self);
-		task_pay(s, self);
+		task_pay(self);
 	}
 	return 0;
 }

@@ -208,7 +208,7 @@ int coil_rate_acquire(struct coil_rate *rate, uint64_t n)
 	}
 	rc = try_acquire(rate, n);
 	if (rc != -EAGAIN) {
-		task_pay(s, task);
+		task_pay(task);
 		return rc;
 	}
 	future_init(&wait.future, &s->loop.ready, &rate_wait_ops);

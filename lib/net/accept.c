@@ -119,7 +119,7 @@ static int accept_by_shot(struct coil_listener *listener, struct acceptor *accep
 	while (rc == 0 || shot->count > 0) {
 		rc = accept_shot_take(shot, listener->fd);
 		if (rc >= 0)
-			task_pay(task_scheduler(task), task);
+			task_pay(task);
 		if (rc >= 0 || (rc != -EAGAIN && rc != -EBUSY))
 			return rc;
 		if (rc == -EAGAIN) {

@@ -179,7 +179,7 @@ static int send_at_once(const struct copier *copier)
 	loop->at_once++;
 	note_moved(copy, (size_t)rc);
 	if (is_done(copy))
-		task_pay(task_scheduler(task), task);
+		task_pay(task);
 	else
 		task_yield(task_scheduler(task), task);
 	return rc;

@@ -105,7 +105,6 @@ static int read_lease(struct coil_stream *stream, struct coil_lease *lease)
 int coil_stream_read_lease(struct coil_stream *stream, struct coil_lease *ret_lease)
 {
 	struct coil_task *task = task_required(__func__);
-	struct coil_lease lease;
 	int rc;
 
 	stream_check_reader(stream);
@@ -117,16 +116,14 @@ int coil_stream_read_lease(struct coil_stream *stream, struct coil_lease *ret_le
 	if (rc < 0)
 		return rc;
 	stream->flags |= STREAM_READING;
-	rc = read_lease(stream, &lease);
+	rc = read_lease(stream, ret_lease);
 	stream->flags &= ~(uint32_t)STREAM_READING;
 	if (unlikely(stream->closer)) {
 		if (rc > 0)
-			coil_lease_release(&lease);
+			coil_lease_release(ret_lease);
 		return stream_leave_closing(stream, rc);
 	}
-	if (rc > 0)
-		*ret_lease = lease;
-	task_pay(task_scheduler(task), task);
+	task_pay(task);
 	return rc;
 }
 

@@ -65,7 +65,7 @@ static inline int read_queued(struct serve_conn *conn, struct coil_task *task, v
 	got = buffer_queue_take(&conn->queue, conn->serve->buffers, buf, len);
 	if (unlikely(got < len && !conn->socket.is_drained) && !conn->armed)
 		got += read_on(conn, (char *)buf + got, len - got);
-	task_pay(task_scheduler(task), task);
+	task_pay(task);
 	return (int)got;
 }
 
@@ -79,7 +79,7 @@ static rarely int read_unqueued(struct serve_conn *conn, struct coil_task *task,
 	rc = conn->socket.is_drained ? -EAGAIN : read_now(conn, buf, len);
 	if (rc == -EAGAIN)
 		return socket_read(&conn->socket.stream, buf, len);
-	task_pay(task_scheduler(task), task);
+	task_pay(task);
 	return rc;
 }
 

@@ -163,7 +163,7 @@ wait_for_queue(struct coil_stream *stream, struct coil_task *task, bool *ret_is_
 		if (unlikely(!receiver || !receiver_is_armed(receiver)) && !arm(socket))
 			return 0;
 		told = receiver_wait_begin(socket->receiver);
-		rc = task_await_kernel(task_scheduler(task), task, told);
+		rc = task_await_kernel(scheduler_here(), task, told);
 		if (unlikely(rc < 0))
 			return rc;
 	}
@@ -192,7 +192,7 @@ static int read_multishot(struct coil_stream *stream, void *buf, size_t len)
 	n = receiver_copy(socket->receiver, buf, len);
 	judge(socket);
 	if (unlikely(is_ready))
-		task_pay(task_scheduler(task), task);
+		task_pay(task);
 	return (int)n;
 }
 

@@ -79,7 +79,7 @@ static inline bool is_at_once(const struct coil_loop *loop, const struct coil_ta
 static inline int sent_at_once(struct coil_task *task, int rc, size_t len)
 {
 	if (likely(rc == (int)len))
-		task_pay(task_scheduler(task), task);
+		task_pay(task);
 	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
 }
 

@@ -82,7 +82,7 @@ static int end(int rc)
 {
 	struct coil_task *task = task_required("a stream pair");
 
-	task_pay(task_scheduler(task), task);
+	task_pay(task);
 	return rc;
 }
 

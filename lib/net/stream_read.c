@@ -268,7 +268,7 @@ int stream_end_read(struct coil_stream *stream, int rc)
 	stream->flags &= ~(uint32_t)STREAM_READING;
 	if (unlikely(stream->closer))
 		return stream_leave_closing(stream, rc);
-	task_pay(task_scheduler(task), task);
+	task_pay(task);
 	return rc;
 }
 

@@ -401,7 +401,7 @@ int coil_stream_drain(struct coil_stream *stream)
 		rc = stream->read_error;
 	if (rc == 0 && stream->out && stream->out->is_above)
 		return wait_in(stream->out, &stream->out->drainers, &drain_ops);
-	task_pay(task_scheduler(task), task);
+	task_pay(task);
 	return rc;
 }
 
@@ -414,7 +414,7 @@ int coil_stream_flush(struct coil_stream *stream)
 	rc = wait_begin(stream);
 	if (rc == 0 && stream_pending(stream) > 0)
 		return wait_in(stream->out, &stream->out->flushers, &flush_ops);
-	task_pay(task_scheduler(task), task);
+	task_pay(task);
 	return rc;
 }
 

@@ -241,7 +241,7 @@ int udp_recv_shot(struct coil_udp *udp, struct coil_udp_message *messages, size_
 	udp->oneshots += rc == 0;
 	give_turn(udp);
 	if (is_there)
-		task_pay(task_scheduler(task), task);
+		task_pay(task);
 	return rc;
 }
 

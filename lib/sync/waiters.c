@@ -35,7 +35,7 @@ rarely int waiters_refuse(struct coil_task *task)
 
 rarely int waiters_begin_late(struct coil_task *task)
 {
-	task_budget_spent(task_scheduler(task), task);
+	task_budget_spent(task);
 	return task->scope->effective ? scope_reason_met(task) : 0;
 }
 

@@ -106,7 +106,7 @@ static inline int waiters_begin_lock(struct coil_task *task)
  */
 static inline int waiters_end(struct coil_task *task, int rc)
 {
-	task_pay(task_scheduler(task), task);
+	task_pay(task);
 	return rc;
 }
 

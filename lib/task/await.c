@@ -30,12 +30,12 @@ void task_yield(struct scheduler *s, struct coil_task *task)
 	yield(s, task);
 }
 
-rarely void task_budget_spent(struct scheduler *s, struct coil_task *task)
+rarely void task_budget_spent(struct coil_task *task)
 {
 	if (task->flags & TASK_NO_BUDGET)
 		task->budget = TASK_BUDGET;
 	else
-		task_yield(s, task);
+		task_yield(scheduler_here(), task);
 }
 
 void task_meet_cancel(struct coil_task *task)

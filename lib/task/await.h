@@ -29,16 +29,16 @@ void task_wait_to_the_end(struct scheduler *s, struct coil_task *task, struct co
 void task_yield(struct scheduler *s, struct coil_task *task);
 
 /* A wait that has completed without suspending too often in a row: yields one turn. */
-void task_budget_spent(struct scheduler *s, struct coil_task *task);
+void task_budget_spent(struct coil_task *task);
 
 /*
  * To be called by every wait that completes without suspending, whoever offers it, with the result
  * in hand: other tasks may run here.
  */
-static inline void task_pay(struct scheduler *s, struct coil_task *task)
+static inline void task_pay(struct coil_task *task)
 {
 	if (unlikely(--task->budget == 0))
-		task_budget_spent(s, task);
+		task_budget_spent(task);
 }
 
 /*
@@ -77,7 +77,7 @@ task_await_asking(struct scheduler *s, struct coil_task *task, struct coil_futur
 	if (future_is_resolved(future)) {
 		int result = future->result; /* its owner may free it while others run */
 
-		task_pay(s, task);
+		task_pay(task);
 		return result;
 	}
 	if (unlikely(task->scope->effective))
@@ -118,8 +118,7 @@ static inline __attribute__((always_inline)) void task_look_ahead(const struct s
 		const struct coil_task *third = container_of(second->next, struct coil_task, hook);
 
 		__builtin_prefetch(&third->hook, 1);
-		__builtin_prefetch(&third->coro, 1);
-		__builtin_prefetch(&third->own.effective);
+		__builtin_prefetch(&third->flags, 1);
 	}
 	if (likely(second->fire == task_fire))
 		coro_prefetch(&container_of(second, struct coil_task, hook)->coro);

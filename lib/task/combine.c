@@ -450,7 +450,7 @@ int coil_as_completed_next(struct coil_as_completed *walk)
 	if (!c->first_done)
 		c->last_done = &c->first_done;
 	if (!has_waited)
-		task_pay(s, task);
+		task_pay(task);
 	return (int)node->index;
 }
 

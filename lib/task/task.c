@@ -501,7 +501,7 @@ int coil_join(struct coil_task *task)
 	if (future_is_resolved(&task->future))
 		task_free(task);
 	if (!has_waited)
-		task_pay(s, self);
+		task_pay(self);
 	return rc;
 }
 

@@ -58,14 +58,21 @@ struct handshake;
 struct local_table;
 struct see;
 
+#define TASK_LINE 64	/* bytes of a line of the caches */
+
 struct coil_task {
 	struct coil_future future;
+	/* Two lines of the caches: all that a wait and a wake touch. */
 	struct coil_hook hook;
 	struct coil_future *awaits;
-	struct coil_scope *scope; /* the innermost one */
 	struct coro coro;
 	uint32_t flags;
 	uint32_t budget;	   /* waits that may still complete without suspending */
+	struct coil_scope *scope; /* the innermost one */
+	uint64_t id;
+	const char *place;
+	struct coil_scope own; /* begins with what is asked for */
+	/* And the rest. */
 	struct local_table *locals;
 	struct coil_group *groups; /* open ones, innermost first */
 	struct coil_group *group;  /* the one it belongs to */
@@ -73,19 +80,23 @@ struct coil_task {
 	int (*entry)(void *arg);
 	void *arg;
 	const char *name;
-	const char *place;
 	struct stack *stack;
 	struct handshake *handshake;
-	uint64_t id;
 	uint32_t started; /* operations and timers in flight that it started */
 	uint32_t check_word;
 	uint32_t locks_held; /* mutexes and the like: who locks unlocks */
 	uint32_t cancels_met; /* in the scope that is cancelled */
-	struct coil_scope own;
 };
 
 #ifndef HOOKS_SWITCH
 _Static_assert(sizeof(struct coil_task) <= 320, "a task shares one page with its sleeping frames");
+#ifndef CORO_USES_UCONTEXT
+_Static_assert((sizeof(struct coil_task) + sizeof(struct stack) -
+		offsetof(struct coil_task, hook)) % TASK_LINE == 0 &&
+		       offsetof(struct coil_task, flags) ==
+			       offsetof(struct coil_task, hook) + TASK_LINE,
+	       "the hook begins a line, and the flags the next");
+#endif
 #endif
 
 /* Tasks in the background that are ready; see priority.h. */
