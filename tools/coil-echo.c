@@ -38,18 +38,24 @@ static struct server server = {
 };
 
 /* What was read is answered, also when the server is stopping: with some patience. */
+static int answer_rest(struct coil_stream *stream, const char *buffer, size_t len)
+{
+	struct coil_scope shield;
+
+	coil_shield_open(&shield, DRAIN_NS);
+	coil_stream_write(stream, buffer, len);
+	coil_scope_close(&shield);
+	return -ECANCELED;
+}
+
 static int answer(struct coil_stream *stream, const char *buffer, size_t len)
 {
 	int n = coil_stream_write(stream, buffer, len);
 	size_t done = n > 0 ? (size_t)n : 0;
-	struct coil_scope shield;
 
 	if (n == (int)len || !coil_cancelling())
 		return n;
-	coil_shield_open(&shield, DRAIN_NS);
-	coil_stream_write(stream, buffer + done, len - done);
-	coil_scope_close(&shield);
-	return -ECANCELED;
+	return answer_rest(stream, buffer + done, len - done);
 }
 
 static bool begin(struct coil_stream *stream)

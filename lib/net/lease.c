@@ -54,7 +54,7 @@ int lease_of_copy(struct coil_lease *lease, struct coil_loop *loop, struct lease
 }
 
 /* As a read, into memory of its own. */
-static int read_copy(struct coil_stream *stream, struct coil_lease *lease)
+static rarely int read_copy(struct coil_stream *stream, struct coil_lease *lease)
 {
 	const struct lease_taker taker = lease_taker_now();
 	struct lease_copy *copy = lease_copy_new(stream->loop, &taker);
@@ -72,7 +72,7 @@ static int read_copy(struct coil_stream *stream, struct coil_lease *lease)
 }
 
 /* What was read ahead. */
-static int take_ahead(struct coil_stream *stream, struct coil_lease *lease)
+static rarely int take_ahead(struct coil_stream *stream, struct coil_lease *lease)
 {
 	const struct lease_taker taker = lease_taker_now();
 	struct stream_in *in = stream->in;
@@ -87,17 +87,17 @@ static int take_ahead(struct coil_stream *stream, struct coil_lease *lease)
 	return lease_of_copy(lease, stream->loop, copy);
 }
 
-static int read_lease(struct coil_stream *stream, struct coil_lease *lease)
+static inline int read_lease(struct coil_stream *stream, struct coil_lease *lease)
 {
 	int rc = -EOPNOTSUPP;
 
-	if (stream->in && stream->in->count > 0)
+	if (unlikely(stream->in && stream->in->count > 0))
 		return take_ahead(stream, lease);
-	if (stream->ops->lease)
+	if (likely(stream->ops->lease))
 		rc = stream->ops->lease(stream, lease);
-	if (rc == -EOPNOTSUPP)
+	if (unlikely(rc == -EOPNOTSUPP))
 		rc = read_copy(stream, lease);
-	if (rc <= 0)
+	if (unlikely(rc <= 0))
 		stream_note_end(stream, rc);
 	return rc;
 }
@@ -110,11 +110,10 @@ int coil_stream_read_lease(struct coil_stream *stream, struct coil_lease *ret_le
 	stream_check_reader(stream);
 	if (stream->closer)
 		return -EPIPE;
-	rc = stream_refuse();
-	if (rc == 0 && stream->in)
-		rc = stream->in->lost;
-	if (rc < 0)
-		return rc;
+	if (unlikely(task->scope->effective))
+		return stream_refuse();
+	if (unlikely(stream->in && stream->in->lost))
+		return stream->in->lost;
 	stream->flags |= STREAM_READING;
 	rc = read_lease(stream, ret_lease);
 	stream->flags &= ~(uint32_t)STREAM_READING;

@@ -83,19 +83,16 @@ static inline int sent_at_once(struct coil_task *task, int rc, size_t len)
 	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
 }
 
-/* As sent_at_once; 0 also where another way is the better one. */
-static inline int send_at_once(struct socket_stream *socket, const void *buf, size_t len)
+static inline int send_at_once(struct socket_stream *socket, struct coil_task *task,
+			       const void *buf, size_t len)
 {
-	struct coil_task *task = task_required("coil_stream_write");
 	struct coil_loop *loop = socket->stream.loop;
 
-	if (!is_at_once(loop, task, len))
-		return 0;
 	loop->at_once++;
 	return sent_at_once(task, ring_send_now(&loop->ring, socket->fd, buf, len), len);
 }
 
-/* The same of several pieces, @total bytes together. */
+/* The same of several pieces, @total bytes together; 0 also where another way is the better one. */
 static int send_pieces_at_once(struct socket_stream *socket, const struct iovec *iov,
 			       size_t count, size_t total)
 {
@@ -171,13 +168,55 @@ int coil_stream_set_zero_copy(struct coil_stream *stream, size_t from)
 /* -- Writing -------------------------------------------------------------------------------------
  */
 
+static inline void prepare(struct socket_stream *socket, struct coil_op *op, const void *buf,
+			   size_t len, bool is_copied)
+{
+	op_prep_send(op, socket->io_fd, buf, len, MSG_WAITALL | MSG_NOSIGNAL);
+	if (unlikely(!is_copied))
+		forgo_copy(socket->stream.loop, op);
+	socket->writing = op;
+}
+
+/* A write of which @sent bytes have gone, before @op, which is done. */
+struct writing {
+	const char *data;
+	size_t len;
+	size_t sent;
+	struct coil_op *op;
+};
+
 /*
- * The kernel goes on until all is sent, or an error or a cancel stops it in between; then what was
- * sent is the count. The error is met by sending the rest, and it is the result; after a cancel the
- * count is.
+ * Its last send has not sent all, and has returned @rc. The kernel goes on until all is sent, or an
+ * error or a cancel stops it in between; then what was sent is the count. The error is met by
+ * sending the rest, and it is the result; after a cancel the count is.
  */
+static rarely int write_on(struct socket_stream *socket, struct writing w, int rc)
+{
+	bool is_copied = op_sqe(w.op)->opcode == IORING_OP_SEND;
+
+	for (;;) {
+		if (!is_copied && is_refused(socket, w.op, rc)) {
+			is_copied = true;
+		} else {
+			if (rc > 0)
+				w.sent += (size_t)rc;
+			if (w.sent == w.len)
+				return (int)w.sent;
+			if ((w.op->flags & OP_CANCEL_ASKED) || socket->stream.closer)
+				return w.sent ? (int)w.sent : rc;
+			if (rc <= 0)
+				return rc < 0 ? rc : -EPIPE;
+		}
+		prepare(socket, w.op, w.data + w.sent, w.len - w.sent, is_copied);
+		rc = op_await(w.op);
+		socket->writing = NULL;
+	}
+}
+
 static int socket_write(struct coil_stream *stream, const void *buf, size_t len)
 {
+	struct scheduler *s = scheduler_required("coil_stream_write");
+	struct coil_task *task = task_running(s, "coil_stream_write");
 	struct socket_stream *socket = socket_of(stream);
 	bool is_copied = !is_zero_copy(socket, len);
 	size_t sent = 0;
@@ -185,33 +224,18 @@ static int socket_write(struct coil_stream *stream, const void *buf, size_t len)
 	int rc;
 
 	count_send(socket);
-	if (likely(is_copied)) {
-		rc = send_at_once(socket, buf, len);
+	if (likely(is_copied) && is_at_once(&s->loop, task, len)) {
+		rc = send_at_once(socket, task, buf, len);
 		if (likely(rc < 0 || (size_t)rc == len))
 			return rc;
 		sent = (size_t)rc;
 	}
-	for (;;) {
-		op_prep_send(&op, socket->io_fd, (const char *)buf + sent, len - sent,
-			     MSG_WAITALL | MSG_NOSIGNAL);
-		if (unlikely(!is_copied))
-			forgo_copy(stream->loop, &op);
-		socket->writing = &op;
-		rc = op_await(&op);
-		socket->writing = NULL;
-		if (unlikely(!is_copied && is_refused(socket, &op, rc))) {
-			is_copied = true;
-			continue;
-		}
-		if (rc > 0)
-			sent += (size_t)rc;
-		if (likely(sent == len))
-			return (int)sent;
-		if ((op.flags & OP_CANCEL_ASKED) || stream->closer)
-			return sent ? (int)sent : rc;
-		if (rc <= 0)
-			return rc < 0 ? rc : -EPIPE;
-	}
+	prepare(socket, &op, (const char *)buf + sent, len - sent, is_copied);
+	rc = op_await_here(s, task, &op);
+	socket->writing = NULL;
+	if (likely(rc == (int)(len - sent)))
+		return (int)len;
+	return write_on(socket, (struct writing){buf, len, sent, &op}, rc);
 }
 
 /* What one send is to send, and how. */

@@ -157,6 +157,10 @@ int coil_stream_write(struct coil_stream *stream, const void *buf, size_t len)
 	if (likely(!stream->closer))
 		rc = likely(!stream->out) ? stream->ops->write(stream, buf, len) :
 					    stream_write_behind(stream, buf, len);
+	if (likely(list_is_empty(&stream->writers) && !stream->closer)) {
+		stream->flags &= ~(uint32_t)STREAM_WRITING;
+		return rc;
+	}
 	return stream_give_turn(stream, rc);
 }
 

@@ -99,8 +99,7 @@ int coil_await(struct coil_future *future)
 	return future_await(future);
 }
 
-/* In a cancelled scope an inert operation is not started. */
-static int refuse_op(struct scheduler *s, struct coil_task *task, struct coil_op *op)
+rarely int await_refused(struct scheduler *s, struct coil_task *task, struct coil_op *op)
 {
 	int reason = scope_reason_met(task);
 
@@ -116,10 +115,7 @@ int op_await(struct coil_op *op)
 
 	if (unlikely(op->state != OP_IDLE))
 		return future_await(&op->future);
-	if (unlikely(task->scope->effective))
-		return refuse_op(s, task, op);
-	op_start(&s->loop, op, NULL);
-	return task_await_kernel(s, task, &op->future);
+	return op_await_here(s, task, op);
 }
 
 int coil_op_await(struct coil_op *op)

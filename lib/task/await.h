@@ -135,6 +135,19 @@ task_await_kernel(struct scheduler *s, struct coil_task *task, struct coil_futur
 	return task_await_asking(s, task, future, task_ask_here);
 }
 
+/* In a cancelled scope an inert operation is not started. */
+int await_refused(struct scheduler *s, struct coil_task *task, struct coil_op *op);
+
+/* op_await in line, of an inert operation: for the one that is awaited most often. */
+static inline __attribute__((always_inline)) int
+op_await_here(struct scheduler *s, struct coil_task *task, struct coil_op *op)
+{
+	if (unlikely(task->scope->effective))
+		return await_refused(s, task, op);
+	op_start(&s->loop, op, NULL);
+	return task_await_kernel(s, task, &op->future);
+}
+
 /* Makes a task that waits meet its scope's cancellation. Called when that has changed. */
 void task_meet_cancel(struct coil_task *task);
 
