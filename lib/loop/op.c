@@ -13,6 +13,7 @@
 #include "loop/fallback.h"
 #include "loop/files.h"
 #include "loop/observe.h"
+#include "loop/receiver.h"
 #include "loop/watch.h"
 #include "ring/offer.h"
 
@@ -141,9 +142,21 @@ void op_complete(struct coil_completion *completion, int32_t result, uint32_t cq
 	complete_here(completion, result, cqe_flags);
 }
 
+/*
+ * Who reads has been asleep since the last message: the hook of its task is to be written. Who
+ * waits for an operation was awake when that was started.
+ */
+static inline __attribute__((always_inline)) const void *
+reader_of(struct coil_completion *completion)
+{
+	if (completion->complete != receiver_complete)
+		return NULL;
+	return container_of(completion, struct receiver, completion)->told.waiters;
+}
+
 void loop_reap(struct coil_loop *loop)
 {
-	ring_reap_here(&loop->ring, op_complete, complete_here);
+	ring_reap_here(&loop->ring, op_complete, complete_here, reader_of);
 }
 
 /*

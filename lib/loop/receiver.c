@@ -87,8 +87,7 @@ static rarely void end(struct receiver *receiver, int32_t result)
 	settle(receiver);
 }
 
-static void receiver_complete(struct coil_completion *completion, int32_t result,
-			      uint32_t cqe_flags)
+void receiver_complete(struct coil_completion *completion, int32_t result, uint32_t cqe_flags)
 {
 	struct receiver *receiver = container_of(completion, struct receiver, completion);
 

@@ -48,6 +48,9 @@ struct receiver {
 	struct coil_hook retry;		/* a cancel that found the SQ full */
 };
 
+/* Of its completion: so loop_reap knows a receiver when it sees one. */
+void receiver_complete(struct coil_completion *completion, int32_t result, uint32_t cqe_flags);
+
 /* NULL: no memory. */
 struct receiver *receiver_new(struct coil_loop *loop);
 

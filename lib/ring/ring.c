@@ -20,5 +20,5 @@ void ring_init(struct ring *ring, struct driver *driver)
 
 unsigned ring_reap(struct ring *ring)
 {
-	return ring_reap_here(ring, NULL, NULL);
+	return ring_reap_here(ring, NULL, NULL, NULL);
 }

@@ -44,6 +44,7 @@ struct ring {
 	unsigned sq_entered;	/* what the kernel has consumed */
 	unsigned cq_head;	/* ours; published after each batch */
 	bool is_silent;		/* no flag says that completions can be had: every turn enters */
+	bool is_many;		/* so many were reaped last that looking ahead helps */
 	uint64_t pushed;
 	uint64_t finished;	/* SQEs whose last CQE was reaped */
 	uint64_t reaped;
@@ -187,20 +188,36 @@ static inline __attribute__((always_inline)) int ring_enter(struct ring *ring, u
 typedef void ring_completer(struct coil_completion *completion, int32_t result,
 			    uint32_t cqe_flags);
 
+/* Fewer CQEs at once are done before looking ahead would help. */
+#define RING_MANY 8u
+
+/* What a completion will touch beside the lines around it; NULL: nothing that is known. */
+typedef const void *ring_foreteller(struct coil_completion *completion);
+
 /*
- * Of a CQE that comes soon, what its completion touches: that lies in the middle of an operation or
- * a connection's record. Beyond the last one it is an old one's: no harm, for nothing is read.
+ * Of the CQEs that come soon, what their completions touch: of the eighth after this one the lines
+ * around the completion, which lies in the middle of an operation or a connection's record; of the
+ * fourth, for whom those are there by now, what they point to. Beyond the last one it is an old
+ * one's: no harm, for nothing is read.
  */
 static inline __attribute__((always_inline)) void ring_look_ahead(const struct ring *ring,
-									 unsigned head)
+								  unsigned head, unsigned left,
+								  ring_foreteller *foretell)
 {
-	const struct io_uring_cqe *cqe = &ring->memory.cqes[(head + 4) & ring->cq_mask];
+	const struct io_uring_cqe *cqe = &ring->memory.cqes[(head + 8) & ring->cq_mask];
 	uintptr_t completion = (uintptr_t)cqe->user_data;
+	const void *beside;
 
 	__builtin_prefetch((const void *)(completion - 128), 1);
 	__builtin_prefetch((const void *)(completion - 64), 1);
 	__builtin_prefetch((const void *)completion, 1);
 	__builtin_prefetch((const void *)(completion + 64), 1);
+	if (!foretell || left <= 4)
+		return;
+	cqe = &ring->memory.cqes[(head + 4) & ring->cq_mask];
+	beside = foretell((void *)(uintptr_t)cqe->user_data);
+	if (beside)
+		__builtin_prefetch(beside, 1);
 }
 
 /*
@@ -208,19 +225,20 @@ static inline __attribute__((always_inline)) void ring_look_ahead(const struct r
  * is the same in line: the first indirect call after a system call is predicted wrongly, 12 ns.
  */
 static inline __attribute__((always_inline)) unsigned
-ring_reap_here(struct ring *ring, ring_completer *usual, ring_completer *here)
+ring_reap_here(struct ring *ring, ring_completer *usual, ring_completer *here,
+	       ring_foreteller *foretell)
 {
 	unsigned tail = __atomic_load_n(ring->memory.cq_tail, __ATOMIC_ACQUIRE);
 	unsigned head = ring->cq_head;
 	unsigned count = tail - head;
-	bool is_many = count > 8; /* fewer are done before it would help */
+	bool is_many = count > RING_MANY;
 
 	for (; head != tail; head++) {
 		const struct io_uring_cqe *cqe = &ring->memory.cqes[head & ring->cq_mask];
 		struct coil_completion *completion = (void *)(uintptr_t)cqe->user_data;
 
 		if (is_many)
-			ring_look_ahead(ring, head);
+			ring_look_ahead(ring, head, tail - head, foretell);
 		if (!(cqe->flags & IORING_CQE_F_MORE))
 			ring->finished++;
 		if (usual && likely(completion->complete == usual))
@@ -230,6 +248,7 @@ ring_reap_here(struct ring *ring, ring_completer *usual, ring_completer *here)
 	}
 	if (count) {
 		ring->cq_head = head;
+		ring->is_many = is_many;
 		ring->reaped += count;
 		__atomic_store_n(ring->memory.cq_head, head, __ATOMIC_RELEASE);
 	}

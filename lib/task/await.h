@@ -15,6 +15,8 @@
 #include "loop/turn.h"
 #include "task/task.h"
 
+#define TASKS_AHEAD 4	/* whose frames are fetched while this one runs */
+
 /* coil_op_await and coil_await, for the rooms above. */
 int op_await(struct coil_op *op);
 int future_await(struct coil_future *future);
@@ -94,34 +96,57 @@ task_await_here(struct scheduler *s, struct coil_task *task, struct coil_future 
 	return task_await_asking(s, task, future, task_ask);
 }
 
-/* task_ask in line. */
-static inline __attribute__((always_inline)) struct coil_hook *task_ask_here(struct scheduler *s)
+/* What a task that is behind a hook returns to, and what is hot of itself. */
+static inline __attribute__((always_inline)) void task_look_at(struct coil_hook *hook)
 {
-	if (unlikely(!s->asks))
-		return NULL;
-	scheduler_tidy(s);
-	return turn_wait_for_next(&s->loop);
+	const struct coil_task *task = container_of(hook, struct coil_task, hook);
+
+	if (unlikely(hook->fire != task_fire))
+		return;
+	__builtin_prefetch(&task->flags, 1);
+	coro_prefetch(&task->coro);
 }
 
 /*
  * The tasks after the next come from the ring, most likely, and have not run for a while: by the
- * time they do, the caches have their registers, and then their frames (docs/decisions/0030).
+ * time they do, the caches have their frames (docs/decisions/0030). Their hooks were written when
+ * they were woken.
  */
 static inline __attribute__((always_inline)) void task_look_ahead(const struct scheduler *s)
 {
-	struct coil_hook *next = s->loop.ready.turn;
-	struct coil_hook *second = next ? next->next : NULL;
+	struct coil_hook *hook = s->loop.ready.turn;
 
-	if (!second)
+	if (!s->loop.ring.is_many || !hook)
 		return;
-	if (likely(second->next)) {
-		const struct coil_task *third = container_of(second->next, struct coil_task, hook);
+	if ((hook = hook->next) && (hook = hook->next) && (hook = hook->next))
+		task_look_at(hook);
+}
 
-		__builtin_prefetch(&third->hook, 1);
-		__builtin_prefetch(&third->flags, 1);
-	}
-	if (likely(second->fire == task_fire))
-		coro_prefetch(&container_of(second, struct coil_task, hook)->coro);
+/* Of those that nobody runs before. */
+static inline __attribute__((always_inline)) void task_look_at_first(const struct scheduler *s,
+								     struct coil_hook *first)
+{
+	struct coil_hook *hook = s->loop.ready.turn;
+
+	if (!s->loop.ring.is_many)
+		return;
+	task_look_at(first);
+	for (int i = 1; hook && i < TASKS_AHEAD; i++, hook = hook->next)
+		task_look_at(hook);
+}
+
+/* task_ask in line. */
+static inline __attribute__((always_inline)) struct coil_hook *task_ask_here(struct scheduler *s)
+{
+	struct coil_hook *hook;
+
+	if (unlikely(!s->asks))
+		return NULL;
+	scheduler_tidy(s);
+	hook = turn_wait_for_next(&s->loop);
+	if (likely(hook))
+		task_look_at_first(s, hook);
+	return hook;
 }
 
 /*
