@@ -31,8 +31,8 @@ struct coil_lease {
 /**
  * coil_stream_read_lease - read what is there, where it is
  * @stream:    open, and nobody reads it
- * @ret_lease: 1..69632 bytes, to be given to coil_lease_release; nothing unless the result is above
- *             0
+ * @ret_lease: 1..69632 bytes, to be given to coil_lease_release; undefined unless the result is
+ *             above 0
  *
  * As coil_stream_read. On a socket nothing is copied, but for bytes that were read ahead by calls
  * that share the stream's buffer. Small messages lie in buffers that the loop shares with the

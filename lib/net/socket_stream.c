@@ -83,6 +83,7 @@ static inline int sent_at_once(struct coil_task *task, int rc, size_t len)
 	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
 }
 
+/* As sent_at_once. Only where is_at_once said so. */
 static inline int send_at_once(struct socket_stream *socket, struct coil_task *task,
 			       const void *buf, size_t len)
 {

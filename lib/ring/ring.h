@@ -44,7 +44,7 @@ struct ring {
 	unsigned sq_entered;	/* what the kernel has consumed */
 	unsigned cq_head;	/* ours; published after each batch */
 	bool is_silent;		/* no flag says that completions can be had: every turn enters */
-	bool is_many;		/* so many were reaped last that looking ahead helps */
+	bool is_many;		/* the last ones came in such numbers that it helps to look ahead */
 	uint64_t pushed;
 	uint64_t finished;	/* SQEs whose last CQE was reaped */
 	uint64_t reaped;
@@ -194,17 +194,22 @@ typedef void ring_completer(struct coil_completion *completion, int32_t result,
 /* What a completion will touch beside the lines around it; NULL: nothing that is known. */
 typedef const void *ring_foreteller(struct coil_completion *completion);
 
+#define RING_LINES_AHEAD 8u	/* whose completion's lines are fetched */
+#define RING_BESIDE_AHEAD 4u	/* and then what that points to */
+
 /*
- * Of the CQEs that come soon, what their completions touch: of the eighth after this one the lines
- * around the completion, which lies in the middle of an operation or a connection's record; of the
- * fourth, for whom those are there by now, what they point to. Beyond the last one it is an old
- * one's: no harm, for nothing is read.
+ * Of the CQEs that come soon, what their completions touch: first the lines around the completion,
+ * which lies in the middle of an operation, a receiver or a connection's record; beyond the last
+ * CQE it is an old one's, which does no harm, for nothing is read. Then what that points to, of one
+ * of the @left that are there with this one. To ask for all of a batch's first ones beforehand
+ * gained nothing.
  */
 static inline __attribute__((always_inline)) void ring_look_ahead(const struct ring *ring,
 								  unsigned head, unsigned left,
 								  ring_foreteller *foretell)
 {
-	const struct io_uring_cqe *cqe = &ring->memory.cqes[(head + 8) & ring->cq_mask];
+	const struct io_uring_cqe *cqe =
+		&ring->memory.cqes[(head + RING_LINES_AHEAD) & ring->cq_mask];
 	uintptr_t completion = (uintptr_t)cqe->user_data;
 	const void *beside;
 
@@ -212,9 +217,9 @@ static inline __attribute__((always_inline)) void ring_look_ahead(const struct r
 	__builtin_prefetch((const void *)(completion - 64), 1);
 	__builtin_prefetch((const void *)completion, 1);
 	__builtin_prefetch((const void *)(completion + 64), 1);
-	if (!foretell || left <= 4)
+	if (!foretell || left <= RING_BESIDE_AHEAD)
 		return;
-	cqe = &ring->memory.cqes[(head + 4) & ring->cq_mask];
+	cqe = &ring->memory.cqes[(head + RING_BESIDE_AHEAD) & ring->cq_mask];
 	beside = foretell((void *)(uintptr_t)cqe->user_data);
 	if (beside)
 		__builtin_prefetch(beside, 1);

@@ -15,7 +15,7 @@
 #include "loop/turn.h"
 #include "task/task.h"
 
-#define TASKS_AHEAD 4	/* whose frames are fetched while this one runs */
+#define TASKS_AHEAD 4	/* the one after so many others has its frames fetched */
 
 /* coil_op_await and coil_await, for the rooms above. */
 int op_await(struct coil_op *op);
@@ -108,21 +108,23 @@ static inline __attribute__((always_inline)) void task_look_at(struct coil_hook 
 }
 
 /*
- * The tasks after the next come from the ring, most likely, and have not run for a while: by the
- * time they do, the caches have their frames (docs/decisions/0030). Their hooks were written when
- * they were woken.
+ * The tasks that are ready were woken by the ring, most likely, and have not run for a while: by
+ * the time the fourth does, the caches have its frames (docs/decisions/0030). The hooks before it
+ * were written when they were woken.
  */
 static inline __attribute__((always_inline)) void task_look_ahead(const struct scheduler *s)
 {
 	struct coil_hook *hook = s->loop.ready.turn;
 
-	if (!s->loop.ring.is_many || !hook)
+	if (!s->loop.ring.is_many)
 		return;
-	if ((hook = hook->next) && (hook = hook->next) && (hook = hook->next))
+	for (int i = 1; hook && i < TASKS_AHEAD; i++)
+		hook = hook->next;
+	if (hook)
 		task_look_at(hook);
 }
 
-/* Of those that nobody runs before. */
+/* The same for the first ones, before which nobody looks. */
 static inline __attribute__((always_inline)) void task_look_at_first(const struct scheduler *s,
 								     struct coil_hook *first)
 {
