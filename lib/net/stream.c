@@ -128,15 +128,18 @@ static struct stream_turn *next_turn(struct coil_stream *stream)
 }
 
 /* Who comes next keeps the flag: nobody overtakes it. */
+static inline int give_turn(struct coil_stream *stream, int rc)
+{
+	if (likely(list_is_empty(&stream->writers)))
+		stream->flags &= ~(uint32_t)STREAM_WRITING;
+	else
+		future_resolve(&next_turn(stream)->future, 0);
+	return unlikely(stream->closer) ? stream_leave_closing(stream, rc) : rc;
+}
+
 int stream_give_turn(struct coil_stream *stream, int rc)
 {
-	struct stream_turn *next = next_turn(stream);
-
-	if (unlikely(next))
-		future_resolve(&next->future, 0);
-	else
-		stream->flags &= ~(uint32_t)STREAM_WRITING;
-	return unlikely(stream->closer) ? stream_leave_closing(stream, rc) : rc;
+	return give_turn(stream, rc);
 }
 
 int coil_stream_write(struct coil_stream *stream, const void *buf, size_t len)
@@ -157,11 +160,7 @@ int coil_stream_write(struct coil_stream *stream, const void *buf, size_t len)
 	if (likely(!stream->closer))
 		rc = likely(!stream->out) ? stream->ops->write(stream, buf, len) :
 					    stream_write_behind(stream, buf, len);
-	if (likely(list_is_empty(&stream->writers) && !stream->closer)) {
-		stream->flags &= ~(uint32_t)STREAM_WRITING;
-		return rc;
-	}
-	return stream_give_turn(stream, rc);
+	return give_turn(stream, rc);
 }
 
 static int sum(const struct iovec *iov, size_t count, size_t *ret_total)
