@@ -152,9 +152,23 @@ static void post_one(struct sim_ring *ring, struct sim_record *record)
 		sim_request_release(request);
 }
 
+static void post_prompt(struct sim_ring *ring)
+{
+	struct coil_list *node, *next;
+
+	for (node = ring->done.next; node != &ring->done; node = next) {
+		struct sim_record *record = container_of(node, struct sim_record, node);
+
+		next = node->next;
+		if (record->is_prompt)
+			post_one(ring, record);
+	}
+}
+
 void sim_ring_post(struct sim_ring *ring, bool all)
 {
 	flush_overflown(ring);
+	post_prompt(ring);
 	while (!list_is_empty(&ring->done)) {
 		if (!all && sim_happens(ring->sim, SIM_HOLD_BACK))
 			break;

@@ -18,6 +18,7 @@ struct sim_record {
 	uint64_t order;			/* those of one request are posted in their order */
 	struct sim_cqe cqe;
 	bool is_silent;			/* CQE_SKIP_SUCCESS: ends its request without a CQE */
+	bool is_prompt;			/* posted in the enter that took its SQE */
 };
 
 struct sim_ring {

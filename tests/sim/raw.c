@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/raw.h"
 
+#include <netinet/in.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
+#include "sim/net.h"
 #include "sim/pipe.h"
 
 #define SECOND INT64_C(1000000000)
@@ -84,19 +87,25 @@ static unsigned reap(struct raw *raw)
 	return n;
 }
 
-void raw_go(struct raw *raw, unsigned count)
+unsigned raw_enter(struct raw *raw)
 {
 	const struct driver_rings *rings = &raw->driver->rings;
-	unsigned got = 0;
 	int rc;
 
 	__atomic_store_n(rings->sq_tail, *rings->sq_tail + raw->pushed, __ATOMIC_RELEASE);
 	rc = raw->driver->ops->enter(raw->driver, raw->pushed, 0, 0);
 	EXPECT_EQ(rc, raw->pushed);
 	raw->pushed = 0;
-	got += reap(raw);
+	return reap(raw);
+}
+
+void raw_go(struct raw *raw, unsigned count)
+{
+	unsigned got = raw_enter(raw);
+
 	while (got < count) {
-		rc = raw->driver->ops->enter(raw->driver, 0, 1, SECOND);
+		int rc = raw->driver->ops->enter(raw->driver, 0, 1, SECOND);
+
 		got += reap(raw);
 		if (rc == -ETIME)
 			break;
@@ -150,4 +159,34 @@ int raw_eventfd(struct raw *raw)
 void raw_close_fd(struct raw *raw, int fd)
 {
 	EXPECT_EQ(raw->calls->close(fd), 0);
+}
+
+void raw_pair_unix(struct raw *raw, int fds[2])
+{
+	if (raw->sim)
+		EXPECT_EQ(sim_net_pair(raw->sim, SOCK_STREAM, fds), 0);
+	else
+		EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+}
+
+void raw_pair_tcp(struct raw *raw, int fds[2])
+{
+	struct sockaddr_in name = {.sin_family = AF_INET};
+	struct sockaddr *address = (struct sockaddr *)(void *)&name;
+	int listener = raw->calls->socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t bytes = sizeof name;
+
+	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	EXPECT_EQ(raw->calls->bind(listener, address, bytes), 0);
+	EXPECT_EQ(raw->calls->listen(listener, 1), 0);
+	EXPECT_EQ(raw->calls->getsockname(listener, address, &bytes), 0);
+	fds[0] = raw->calls->socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	io_uring_prep_connect(raw_sqe(raw, 90), fds[0], address, bytes);
+	raw_go(raw, 1);
+	io_uring_prep_accept(raw_sqe(raw, 90), listener, NULL, NULL, SOCK_CLOEXEC);
+	raw_go(raw, 1);
+	fds[1] = raw->cqes[raw->count - 1].res;
+	EXPECT_GE(fds[1], 0);
+	raw_close_fd(raw, listener);
+	raw->count = 0;
 }

@@ -47,6 +47,9 @@ void raw_name(struct io_uring_sqe *sqe, uint64_t user_data, unsigned flags);
 /* Enters until @count more CQEs are in, one second at the most; 0: one enter without a wait. */
 void raw_go(struct raw *raw, unsigned count);
 
+/* One enter without a wait: how many CQEs it brought. */
+unsigned raw_enter(struct raw *raw);
+
 #define RAW_NOTHING INT32_MIN
 
 /* The result of the last CQE with this user_data; RAW_NOTHING: there is none. */
@@ -58,6 +61,10 @@ uint32_t raw_flags(const struct raw *raw, uint64_t user_data);
 int raw_place(const struct raw *raw, uint64_t user_data);
 void raw_pipe(struct raw *raw, int fds[2]);
 int raw_eventfd(struct raw *raw);
+
+/* Two ends of a stream; over TCP the CQEs so far are forgotten. */
+void raw_pair_unix(struct raw *raw, int fds[2]);
+void raw_pair_tcp(struct raw *raw, int fds[2]);
 void raw_close_fd(struct raw *raw, int fd);
 
 /* A test whose steps run on both kernels. EXPECT says which one in its words. */

@@ -45,36 +45,6 @@ static void close_group(struct raw *raw, struct lent *lent)
 	free(lent->ring);
 }
 
-static void pair_unix(struct raw *raw, int fds[2])
-{
-	if (raw->sim)
-		EXPECT_EQ(sim_net_pair(raw->sim, SOCK_STREAM, fds), 0);
-	else
-		EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-}
-
-static void pair_tcp(struct raw *raw, int fds[2])
-{
-	struct sockaddr_in name = {.sin_family = AF_INET};
-	struct sockaddr *address = (struct sockaddr *)(void *)&name;
-	int listener = raw->calls->socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t bytes = sizeof name;
-
-	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	EXPECT_EQ(raw->calls->bind(listener, address, bytes), 0);
-	EXPECT_EQ(raw->calls->listen(listener, 1), 0);
-	EXPECT_EQ(raw->calls->getsockname(listener, address, &bytes), 0);
-	fds[0] = raw->calls->socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	io_uring_prep_connect(raw_sqe(raw, 90), fds[0], address, bytes);
-	raw_go(raw, 1);
-	io_uring_prep_accept(raw_sqe(raw, 90), listener, NULL, NULL, SOCK_CLOEXEC);
-	raw_go(raw, 1);
-	fds[1] = raw->cqes[raw->count - 1].res;
-	EXPECT_GE(fds[1], 0);
-	raw_close_fd(raw, listener);
-	raw->count = 0;
-}
-
 /* Goes with the next raw_go. */
 static void send_text(struct raw *raw, int fd, const char *text)
 {
@@ -113,7 +83,7 @@ static void expect_text(struct raw *raw, struct lent *lent, unsigned n, const ch
 
 ON_BOTH(buffers, one_receive_brings_many_messages_and_the_end)
 {
-	void (*const pairs[])(struct raw *raw, int fds[2]) = {pair_unix, pair_tcp};
+	void (*const pairs[])(struct raw *raw, int fds[2]) = {raw_pair_unix, raw_pair_tcp};
 
 	for (unsigned kind = 0; kind < 2; kind++) {
 		struct lent lent;
@@ -146,7 +116,7 @@ ON_BOTH(buffers, one_receive_brings_many_messages_and_the_end)
 /* What is larger than a buffer comes in several, in order; so does an end that was there before. */
 ON_BOTH(buffers, much_comes_in_pieces_and_the_end_behind_it)
 {
-	void (*const pairs[])(struct raw *raw, int fds[2]) = {pair_unix, pair_tcp};
+	void (*const pairs[])(struct raw *raw, int fds[2]) = {raw_pair_unix, raw_pair_tcp};
 
 	for (unsigned kind = 0; kind < 2; kind++) {
 		struct lent lent;
@@ -177,7 +147,7 @@ ON_BOTH(buffers, an_empty_group_refuses_at_once_and_loses_nothing)
 	struct lent lent;
 	int fds[2];
 
-	pair_unix(raw, fds);
+	raw_pair_unix(raw, fds);
 	open_group(raw, &lent, 0);
 	receive(raw, fds[1], 1, true);
 	raw_go(raw, 1);
@@ -215,7 +185,7 @@ ON_BOTH(buffers, a_waiting_one_is_cancelled)
 	struct lent lent;
 	int fds[2];
 
-	pair_unix(raw, fds);
+	raw_pair_unix(raw, fds);
 	open_group(raw, &lent, BUFFERS);
 	receive(raw, fds[1], 1, true);
 	raw_go(raw, 0);
@@ -238,7 +208,7 @@ ON_BOTH(buffers, what_makes_no_sense_is_refused)
 	char buf[8];
 	int fds[2];
 
-	pair_unix(raw, fds);
+	raw_pair_unix(raw, fds);
 	open_group(raw, &lent, BUFFERS);
 	EXPECT_EQ(raw->driver->ops->register_buffers(raw->driver, lent.ring, BUFFERS, GROUP),
 		  -EEXIST);
