@@ -47,6 +47,23 @@ struct coil_lease {
 int coil_stream_read_lease(struct coil_stream *stream, struct coil_lease *ret_lease);
 
 /**
+ * coil_stream_put_lease - write what a lease holds, without waiting for it
+ * @stream: open; any of the same loop
+ * @lease:  from coil_stream_read_lease; given back when the result is 0, the caller's otherwise
+ *
+ * As coil_stream_put, but on a socket to which nothing else is being written nothing is copied: the
+ * bytes leave with the loop's next submission, out of the buffer that they came in (at once from 16
+ * KiB on), and it is free again when they have. What the socket does not take then is copied, and
+ * sent as what was put. So who echoes or forwards does not wait for a write, but drains, as after
+ * coil_stream_put, to be held while the peer does not keep up. Does not suspend; works in a
+ * cancelled scope.
+ * Return: 0; else as coil_stream_put, and nothing of it was put; or a part was, and there is no
+ * memory for the rest: then -ENOMEM is what all later writes tell, too.
+ * Since 0.1. Kernel 5.17. See IOSQE_CQE_SKIP_SUCCESS in io_uring_enter(2).
+ */
+int coil_stream_put_lease(struct coil_stream *stream, struct coil_lease *lease);
+
+/**
  * coil_lease_release - give a lease back
  * @lease: from coil_stream_read_lease, once; its data is gone
  *

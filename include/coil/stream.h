@@ -217,7 +217,8 @@ bool coil_stream_at_end(const struct coil_stream *stream);
  * nothing.
  * Return: @len; 0 < bytes < @len after a cancel; the reason of a cancelled scope if nothing was
  * written; -EPIPE if the peer, or another task meanwhile, has closed; -EINVAL if @len is too large;
- * -ECONNRESET, ... as send(2), after which it is not known how much was written.
+ * -ECONNRESET, ... as send(2), of this or of what was put before; it is not known then how much was
+ * written.
  * Since 0.1. Kernel 5.19. See send(2), MSG_WAITALL.
  */
 int coil_stream_write(struct coil_stream *stream, const void *buf, size_t len);
@@ -312,7 +313,8 @@ size_t coil_stream_unsent(const struct coil_stream *stream);
  * @stream: open
  *
  * The peer reads the end after all that was written; reading goes on. Waits for writers that came
- * before; otherwise it does not suspend, and works in a cancelled scope, too.
+ * before, and until what was put is sent; otherwise it does not suspend, and works in a cancelled
+ * scope, too.
  * Return: 0; -ENOTCONN; -EPIPE if another task closed the stream meanwhile; the reason of a
  * cancelled scope if it had to wait.
  * Since 0.1. See shutdown(2).
@@ -325,7 +327,8 @@ int coil_stream_shutdown(struct coil_stream *stream);
  *
  * What was written before still reaches the peer. Works in a cancelled scope. Other tasks' waits on
  * the stream end with -EPIPE, whatever they did: bytes that came at that moment are dropped. Only
- * if there are such tasks this suspends, until they have left the stream.
+ * if there are such tasks this suspends, until they have left the stream; and for what was put, see
+ * above: a lease that was put goes out in a cancelled scope, too, as far as the socket takes it.
  * Since 0.1. See close(2).
  */
 void coil_stream_close(struct coil_stream *stream);

@@ -49,6 +49,15 @@ static inline void lease_end(struct buffers *buffers, uint16_t id)
 struct lease_copy *lease_copy_new(struct coil_loop *loop, const struct lease_taker *taker);
 void lease_copy_free(struct coil_loop *loop, struct lease_copy *copy);
 
+/* What a lease is of goes back: the copy, or the buffer of the group. */
+static inline void lease_give(struct coil_loop *loop, struct lease_copy *copy, uint16_t id)
+{
+	if (unlikely(copy))
+		lease_copy_free(loop, copy);
+	else
+		lease_end(loop->buffers, id);
+}
+
 /* Names what is still lent. */
 void leases_audit(const struct coil_loop *loop);
 

@@ -20,6 +20,7 @@
 #include "loop/observe.h"
 #include "loop/receiver.h"
 #include "loop/registered.h"
+#include "loop/silent.h"
 #include "loop/timers.h"
 #include "loop/turn.h"
 #include "loop/watch.h"
@@ -52,7 +53,7 @@ void loop_enter(struct coil_loop *loop, unsigned wait, int64_t timeout_ns)
 void loop_tell_if_stuck(struct coil_loop *loop)
 {
 	struct coil_hook *hook = loop->on_stuck;
-	uint64_t owed = ring_owed(&loop->ring);
+	uint64_t owed = loop_owed(loop);
 
 	if (owed > loop->inbox.is_armed + loop->receivers_armed || loop->promises_open > 0 ||
 	    loop->operations.first || loop->cancels.first ||
@@ -260,6 +261,7 @@ void loop_deinit(struct coil_loop *loop, bool abandon)
 	check(loop_current == loop);
 	loop_current = NULL;
 	if (!abandon) {
+		silents_close(loop);
 		leases_close(loop);
 		buffers_close(loop);
 		registered_forget(loop);
@@ -294,7 +296,7 @@ void loop_count(const struct coil_loop *loop, struct coil_stats *ret_stats)
 	ret_stats->cqes = ring->reaped;
 	ret_stats->cq_overflows = ring->overflows;
 	ret_stats->enter_retries = ring->retries;
-	ret_stats->owed = ring_owed(ring);
+	ret_stats->owed = loop_owed(loop);
 	ret_stats->spins_won = loop->spins_won;
 	ret_stats->spins_lost = loop->spins_lost;
 	ret_stats->backlogged = loop->backlogged;

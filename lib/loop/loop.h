@@ -86,6 +86,13 @@ struct files {
 	struct coil_list loans;
 };
 
+/* Sends that nobody waits for; see loop/silent.h. */
+struct silents {
+	struct silent_send *sends;	/* NULL: there were none yet */
+	uint64_t begun;			/* ever */
+	uint64_t settled;
+};
+
 struct coil_loop {
 	struct coil_ready ready;
 	uint64_t hooks;			/* taken to be fired, ever */
@@ -105,6 +112,7 @@ struct coil_loop {
 	int64_t embed_timespec[2];
 	struct files files;
 	struct driver *driver;
+	struct silents silents;
 	struct buffers *buffers;	/* NULL: nobody has asked. loop/buffers.h */
 	struct registered *registered;	/* memory, or NULL: loop/registered.h */
 	struct coil_list lease_copies;	/* loop/leases.h */
@@ -285,6 +293,18 @@ static inline bool loop_has_nothing_else(const struct coil_loop *loop)
 {
 	return ready_is_empty(&loop->ready) && !ring_has_work(&loop->ring) &&
 	       ring_ready(&loop->ring) == 0;
+}
+
+/* Silent sends that are begun, and not known to be over. */
+static inline uint64_t silents_unsettled(const struct coil_loop *loop)
+{
+	return loop->silents.begun - loop->silents.settled;
+}
+
+/* SQEs of which the kernel will post a CQE, as far as we know. */
+static inline uint64_t loop_owed(const struct coil_loop *loop)
+{
+	return ring_owed(&loop->ring) - silents_unsettled(loop);
 }
 
 /* The only way to ring_enter: what it finds lost stays lost, in loop->broken. */

@@ -14,6 +14,7 @@
 #include "loop/files.h"
 #include "loop/observe.h"
 #include "loop/receiver.h"
+#include "loop/silent.h"
 #include "loop/watch.h"
 #include "ring/offer.h"
 
@@ -157,6 +158,8 @@ reader_of(struct coil_completion *completion)
 void loop_reap(struct coil_loop *loop)
 {
 	ring_reap_here(&loop->ring, op_complete, complete_here, reader_of);
+	if (silents_unsettled(loop) > 0)
+		silents_settle(loop);
 }
 
 /*

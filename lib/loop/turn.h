@@ -48,7 +48,7 @@ static inline unsigned turn_cqes_wanted(const struct coil_loop *loop)
 {
 	unsigned inbox_reads = loop->inbox.is_armed;
 
-	return loop->batch > 1 && ring_owed(&loop->ring) == loop->batch + inbox_reads &&
+	return loop->batch > 1 && loop_owed(loop) == loop->batch + inbox_reads &&
 			       loop->batch <= loop->ring.memory.cq_entries
 		       ? loop->batch
 		       : 1;

@@ -126,14 +126,38 @@ int coil_stream_read_lease(struct coil_stream *stream, struct coil_lease *ret_le
 	return rc;
 }
 
+#define lease_check(lease)                                                                         \
+	do {                                                                                       \
+		check_use((lease)->check_word == LEASE_CHECK_WORD,                                 \
+			  "this is no lease: was it released before?");                            \
+		check_use((lease)->loop == loop_current,                                           \
+			  "this lease is of the loop of another thread");                          \
+	} while (0)
+
+/* By a copy, behind what was put before. */
+static rarely int put_copy(struct coil_stream *stream, struct coil_lease *lease)
+{
+	int rc = coil_stream_put(stream, lease->data, lease->bytes);
+
+	if (rc == 0)
+		coil_lease_release(lease);
+	return rc;
+}
+
+int coil_stream_put_lease(struct coil_stream *stream, struct coil_lease *lease)
+{
+	int rc = -EOPNOTSUPP;
+
+	stream_check_use(stream);
+	lease_check(lease);
+	if (likely(stream->ops->put_lease && stream_is_idle(stream)))
+		rc = stream->ops->put_lease(stream, lease);
+	return likely(rc != -EOPNOTSUPP) ? rc : put_copy(stream, lease);
+}
+
 void coil_lease_release(struct coil_lease *lease)
 {
-	check_use(lease->check_word == LEASE_CHECK_WORD,
-		  "this is no lease: was it released before?");
-	check_use(lease->loop == loop_current, "this lease is of the loop of another thread");
+	lease_check(lease);
 	lease->check_word = 0;
-	if (lease->copy)
-		lease_copy_free(lease->loop, lease->copy);
-	else
-		lease_end(lease->loop->buffers, lease->id);
+	lease_give(lease->loop, lease->copy, lease->id);
 }

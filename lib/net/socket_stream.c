@@ -8,6 +8,7 @@
 #include "net/address.h"
 #include "net/listener.h"
 
+#include "coil/lease.h"
 #include "coil/scope.h"
 #include "loop/files.h"
 #include "loop/observe.h"
@@ -15,6 +16,7 @@
 #include "loop/prep_net.h"
 #include "loop/receiver.h"
 #include "loop/registered.h"
+#include "loop/silent.h"
 #include "task/await.h"
 
 #include <errno.h>
@@ -312,6 +314,75 @@ static int socket_writev(struct coil_stream *stream, const struct iovec *iov, si
 	return sent ? (int)sent : rc;
 }
 
+/* -- Leases --------------------------------------------------------------------------------------
+ */
+
+/* Not all of it: the rest is put. The lease goes back when it is settled. */
+static void fell_short(struct coil_completion *completion, int32_t result, uint32_t cqe_flags)
+{
+	struct silent_send *send = container_of(completion, struct silent_send, completion);
+	uint32_t sent = result > 0 ? (uint32_t)result : 0;
+	struct coil_stream *stream = send->owner;
+
+	(void)cqe_flags;
+	silent_heard(stream->loop);
+	if (result == -EAGAIN || result == -EINTR)
+		result = 0;
+	if (result >= 0 && sent < send->bytes)
+		result = stream_put_rest(stream, send->data + sent, send->bytes - sent);
+	if (result < 0)
+		stream_break(stream, result);
+}
+
+static int put_at_once(struct socket_stream *socket, struct coil_lease *lease)
+{
+	struct coil_stream *stream = &socket->stream;
+	struct coil_loop *loop = stream->loop;
+	int sent, rc = 0;
+
+	loop->at_once++;
+	sent = ring_send_now(&loop->ring, socket->fd, lease->data, lease->bytes);
+	if (sent == -EAGAIN || sent == -EINTR)
+		sent = 0;
+	if (unlikely(sent >= 0 && (size_t)sent < lease->bytes))
+		rc = stream_put_rest(stream, (const char *)lease->data + sent,
+				     lease->bytes - (size_t)sent);
+	if (unlikely(sent < 0))
+		rc = sent;
+	/* Where none of it has gone, and it could not be kept, it is as if it was not put. */
+	if (unlikely(rc < 0 && sent != 0))
+		stream_break(stream, rc);
+	if (likely(rc == 0))
+		coil_lease_release(lease);
+	return rc;
+}
+
+/* One that is not copied is an operation that somebody waits for; debug mode wants to see one. */
+static int socket_put_lease(struct coil_stream *stream, struct coil_lease *lease)
+{
+	struct socket_stream *socket = socket_of(stream);
+	struct coil_loop *loop = stream->loop;
+	struct silent_send *send;
+
+	if (unlikely(is_zero_copy(socket, lease->bytes) || loop->observer))
+		return -EOPNOTSUPP;
+	if (lease->bytes >= AT_ONCE_BYTES)
+		return put_at_once(socket, lease);
+	if (unlikely(!silent_fits(loop)))
+		return -EOPNOTSUPP;
+	count_send(socket);
+	send = silent_next(loop);
+	send->completion.complete = fell_short;
+	send->owner = stream;
+	send->data = lease->data;
+	send->bytes = (uint32_t)lease->bytes;
+	send->copy = lease->copy;
+	send->id = lease->id;
+	lease->check_word = 0;
+	stream->silent = silent_push(loop, send, socket->io_fd);
+	return 0;
+}
+
 int socket_poll(struct socket_stream *socket, unsigned events, struct coil_op **waiting)
 {
 	struct coil_op op;
@@ -379,6 +450,7 @@ static void socket_close(struct coil_stream *stream)
 const struct stream_ops socket_stream_ops = {
 	.read = socket_read,
 	.lease = socket_lease,
+	.put_lease = socket_put_lease,
 	.received = socket_received,
 	.write = socket_write,
 	.writev = socket_writev,

@@ -24,7 +24,9 @@ void stream_init(struct coil_stream *stream, const struct stream_ops *ops, struc
 	stream->in = NULL;
 	stream->out = NULL;
 	stream->user = NULL;
+	stream->silent = 0;
 	stream->read_error = 0;
+	stream->write_error = 0;
 	stream->check_word = STREAM_CHECK_WORD;
 }
 
@@ -106,18 +108,59 @@ static const struct coil_future_ops turn_ops = {
 	.kind = "stream's turn to write", .cancel = turn_cancel
 };
 
-int stream_take_turn(struct coil_stream *stream)
+static int queue_for_turn(struct coil_stream *stream)
 {
 	struct stream_turn turn;
 
-	if (likely(!(stream->flags & STREAM_WRITING))) {
-		stream->flags |= STREAM_WRITING;
-		return 0;
-	}
 	future_init(&turn.future, &stream->loop->ready, &turn_ops);
 	list_init(&turn.link);
 	list_push_back(&stream->writers, &turn.link);
 	return future_await(&turn.future);
+}
+
+/* The turn is the caller's, but what was sent in silence may not have gone yet, or not all. */
+static int settle(struct coil_stream *stream)
+{
+	int rc = stream_refuse();
+
+	if (rc == 0) {
+		stream_settle(stream);
+		rc = stream->write_error;
+	}
+	return rc < 0 ? stream_give_turn(stream, rc) : 0;
+}
+
+static rarely int take_turn_later(struct coil_stream *stream)
+{
+	int rc = stream->flags & STREAM_WRITING ? queue_for_turn(stream) : 0;
+
+	if (rc < 0)
+		return rc;
+	stream->flags |= STREAM_WRITING;
+	return stream_is_settled(stream) && !stream->write_error ? 0 : settle(stream);
+}
+
+static inline int take_turn(struct coil_stream *stream)
+{
+	if (unlikely((stream->flags & STREAM_WRITING) || stream->write_error ||
+		     !stream_is_settled(stream)))
+		return take_turn_later(stream);
+	stream->flags |= STREAM_WRITING;
+	return 0;
+}
+
+int stream_take_turn(struct coil_stream *stream)
+{
+	return take_turn(stream);
+}
+
+/* At the next enter it is over: a turn. */
+void stream_settle(struct coil_stream *stream)
+{
+	struct scheduler *s = scheduler_here();
+
+	while (!stream_is_settled(stream))
+		task_yield(s, task_running(s, "a stream"));
 }
 
 static struct stream_turn *next_turn(struct coil_stream *stream)
@@ -153,7 +196,7 @@ int coil_stream_write(struct coil_stream *stream, const void *buf, size_t len)
 		return -EPIPE;
 	if (unlikely(len == 0))
 		return 0;
-	rc = stream_take_turn(stream);
+	rc = take_turn(stream);
 	if (unlikely(rc < 0))
 		return rc;
 	/* The turn came, and the close right after it. */
@@ -262,6 +305,7 @@ void coil_stream_close(struct coil_stream *stream)
 	stream->flags |= STREAM_CLOSING;
 	if (unlikely(stream_pending(stream) > 0))
 		(void)coil_stream_flush(stream);
+	stream_settle(stream);
 	if (unlikely(stream->flags & (STREAM_READING | STREAM_WRITING)))
 		drive_out(stream);
 	stream->check_word = STREAM_CHECK_FREED;

@@ -11,20 +11,25 @@
 #define COIL_NET_STREAM_H
 
 #include "base/list.h"
+#include "coil/lease.h"
 #include "coil/stream.h"
 #include "loop/loop.h"
 #include "loop/leases.h"
 
 struct buffer_queue;
 struct buffers;
-struct coil_lease;
-struct lease_copy;
 
 struct stream_ops {
 	/* At least one byte, or 0 at the end. @len > 0. */
 	int (*read)(struct coil_stream *stream, void *buf, size_t len);
 	/* As read, into a buffer that is lent. NULL, or -EOPNOTSUPP: by a copy. */
 	int (*lease)(struct coil_stream *stream, struct coil_lease *lease);
+	/*
+	 * Sends what a lease holds without waiting, and takes it: 0. Nobody writes, nothing was put
+	 * before and is unsent. -EOPNOTSUPP: by a copy; another errno: the stream is broken. NULL:
+	 * always by a copy.
+	 */
+	int (*put_lease)(struct coil_stream *stream, struct coil_lease *lease);
 	/* Bytes that came and that the next reads get without waiting. NULL: none ever. */
 	size_t (*received)(const struct coil_stream *stream);
 	/* All, unless cancelled or interrupted: then the count, or what a wait returned. */
@@ -62,8 +67,10 @@ struct coil_stream {
 	uint32_t check_word;
 	struct stream_in *in;		/* NULL until somebody wants a buffer */
 	struct stream_out *out;		/* NULL until somebody puts */
+	uint64_t silent;		/* the serial of its last silent send: loop/silent.h */
 	void *user;			/* coil_serve_set_user */
 	int read_error;			/* that a read has met, other than a cancel; or 0 */
+	int write_error;		/* of what was put, told to all who write then; or 0 */
 };
 
 /* What came and was not taken yet. */
@@ -101,10 +108,28 @@ struct stream_out {
 	size_t low;
 	struct coil_list drainers;	/* struct stream_wait */
 	struct coil_list flushers;
-	int error;			/* that ended the sending, or 0 */
 	bool is_above;			/* of high, and not below low since */
 	bool has_task;
 };
+
+/* Has what was sent in silence gone, or come back as what was put? */
+static inline bool stream_is_settled(const struct coil_stream *stream)
+{
+	return stream->silent <= stream->loop->silents.settled;
+}
+
+/* Nobody writes or closes, and all that was written before is sent. */
+static inline bool stream_is_idle(const struct coil_stream *stream)
+{
+	const struct stream_out *out = stream->out;
+
+	return !(stream->flags & (STREAM_WRITING | STREAM_CLOSING)) && !stream->write_error &&
+	       stream_is_settled(stream) &&
+	       likely(!out || out->front.count + out->back.count == 0);
+}
+
+/* Waits until what was sent in silence is known to have gone. */
+void stream_settle(struct coil_stream *stream);
 
 #define stream_check_use(stream)                                                                   \
 	do {                                                                                       \
@@ -203,6 +228,13 @@ int stream_write_behind(struct coil_stream *stream, const void *buf, size_t len)
 
 /* coil_stream_put of several pieces: all or nothing. */
 int stream_put(struct coil_stream *stream, const struct iovec *iov, size_t count);
+
+/* Puts what a send has left over, before all that was put since; nothing of what was put before is
+ * unsent. 0 or -ENOMEM. */
+int stream_put_rest(struct coil_stream *stream, const void *data, size_t len);
+
+/* What is unsent is dropped, and all who write are told from now on. */
+void stream_break(struct coil_stream *stream, int error);
 
 /* All of a lease but data and bytes; the buffer is out, and its note says how much it has. */
 void lease_of_buffer(struct coil_lease *lease, struct buffers *buffers, uint16_t id);

@@ -7,11 +7,15 @@
 #include "net/stream.h"
 
 #include "coil/scope.h"
+#include "loop/silent.h"
 #include "task/await.h"
 #include "task/group.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* Of a stream that has sent all that was put; a peer that was slow once keeps no more. */
+#define KEPT_BYTES 16384u
 
 /* Who drains or flushes; in its own frame. */
 struct stream_wait {
@@ -61,24 +65,27 @@ static size_t unsent(const struct stream_out *out)
 
 size_t stream_pending(const struct coil_stream *stream)
 {
-	return stream->out ? unsent(stream->out) : 0;
+	size_t bytes = stream->out ? unsent(stream->out) : 0;
+
+	if (unlikely(!stream_is_settled(stream)))
+		bytes += silent_of(&stream->loop->silents, stream->silent)->bytes;
+	return bytes;
 }
 
-static int make_back(struct stream_out *out, size_t len)
+static int make_room(struct stream_out *out, struct stream_pending *pending, size_t len)
 {
-	struct stream_pending *back = &out->back;
-	size_t room = back->room ? back->room : 1024;
+	size_t room = pending->room ? pending->room : 1024;
 	char *data;
 
-	while (room < back->count + len)
+	while (room < pending->count + len)
 		room *= 2;
-	if (room == back->room)
+	if (room == pending->room)
 		return 0;
-	data = alloc_resize(out->loop->alloc, back->data, back->room, room);
+	data = alloc_resize(out->loop->alloc, pending->data, pending->room, room);
 	if (!data)
 		return -ENOMEM;
-	back->data = data;
-	back->room = room;
+	pending->data = data;
+	pending->room = room;
 	return 0;
 }
 
@@ -124,6 +131,15 @@ static void wake_all(struct coil_list *line, int result)
 		future_resolve(&list_entry(link, struct stream_wait, link)->future, result);
 }
 
+/* Of memory without bytes: only as much is kept. */
+static void shrink(struct stream_out *out, size_t most)
+{
+	if (out->front.room > most)
+		drop(out, &out->front);
+	if (out->back.room > most)
+		drop(out, &out->back);
+}
+
 /* Some of it is gone. */
 static void note_level(struct stream_out *out)
 {
@@ -131,13 +147,19 @@ static void note_level(struct stream_out *out)
 		out->is_above = false;
 	if (!out->is_above)
 		wake_all(&out->drainers, 0);
-	if (unsent(out) == 0)
-		wake_all(&out->flushers, 0);
+	if (unsent(out) > 0)
+		return;
+	shrink(out, KEPT_BYTES);
+	wake_all(&out->flushers, 0);
 }
 
-static void fail(struct stream_out *out, int error)
+void stream_break(struct coil_stream *stream, int error)
 {
-	out->error = error;
+	struct stream_out *out = stream->out;
+
+	stream->write_error = error;
+	if (!out)
+		return;
 	drop(out, &out->front);
 	drop(out, &out->back);
 	out->is_above = false;
@@ -186,8 +208,6 @@ int stream_write_behind(struct coil_stream *stream, const void *buf, size_t len)
 	size_t put, behind;
 	int rc;
 
-	if (out && out->error)
-		return out->error;
 	while (out && unsent(out) > 0) {
 		if (out->front.count == 0)
 			turn_over(out);
@@ -198,7 +218,7 @@ int stream_write_behind(struct coil_stream *stream, const void *buf, size_t len)
 			return -EPIPE;
 		if (rc < 0) {
 			if (rc != coil_cancelling())
-				fail(out, rc);
+				stream_break(stream, rc);
 			return rc;
 		}
 		advance(&out->front, (size_t)rc < put ? (size_t)rc : put);
@@ -280,19 +300,13 @@ void stream_free_out(struct coil_stream *stream)
 		stream_out_free(out);
 }
 
-static void shrink(struct stream_out *out, struct stream_pending *pending)
-{
-	if (pending->room > STREAM_SPARE_BYTES)
-		drop(out, pending);
-}
-
 /* Unless it holds more than bytes: an error, water marks of the user's. */
 void stream_take_back_out(struct coil_stream *stream, struct stream_spare *spare)
 {
 	struct stream_out *out = stream->out;
 	struct coil_task *task = task_required("a stream");
 
-	if (unsent(out) > 0 || out->error || out->high != COIL_STREAM_HIGH ||
+	if (unsent(out) > 0 || stream->write_error || out->high != COIL_STREAM_HIGH ||
 	    out->low != COIL_STREAM_HIGH / 4 || !list_is_empty(&out->drainers) ||
 	    !list_is_empty(&out->flushers))
 		return;
@@ -303,8 +317,7 @@ void stream_take_back_out(struct coil_stream *stream, struct stream_spare *spare
 		stream_free_out(stream);
 		return;
 	}
-	shrink(out, &out->front);
-	shrink(out, &out->back);
+	shrink(out, STREAM_SPARE_BYTES);
 	stream->out = NULL;
 	out->stream = NULL;
 	spare->out = out;
@@ -330,10 +343,26 @@ int coil_stream_set_water(struct coil_stream *stream, size_t high, size_t low)
 	return 0;
 }
 
+/* @len bytes in all: behind those of the front, or of the back. */
+static int put_in(struct stream_out *out, struct stream_pending *pending, const struct iovec *iov,
+		  size_t count, size_t len)
+{
+	int rc = make_room(out, pending, len);
+
+	if (rc == 0)
+		rc = start_sender(out);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count; i++)
+		append(pending, iov[i].iov_base, iov[i].iov_len);
+	if (unsent(out) > out->high)
+		out->is_above = true;
+	return 0;
+}
+
 static int put(struct stream_out *out, const struct iovec *iov, size_t count)
 {
 	size_t len = 0;
-	int rc;
 
 	for (size_t i = 0; i < count; i++) {
 		if (iov[i].iov_len > COIL_STREAM_BYTES_MAX - len)
@@ -342,18 +371,7 @@ static int put(struct stream_out *out, const struct iovec *iov, size_t count)
 	}
 	if (unsent(out) > COIL_STREAM_BYTES_MAX - len)
 		return -ENOBUFS;
-	if (len == 0)
-		return 0;
-	rc = make_back(out, len);
-	if (rc == 0)
-		rc = start_sender(out);
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; i < count; i++)
-		append(&out->back, iov[i].iov_base, iov[i].iov_len);
-	if (unsent(out) > out->high)
-		out->is_above = true;
-	return 0;
+	return len ? put_in(out, &out->back, iov, count, len) : 0;
 }
 
 int stream_put(struct coil_stream *stream, const struct iovec *iov, size_t count)
@@ -362,10 +380,21 @@ int stream_put(struct coil_stream *stream, const struct iovec *iov, size_t count
 
 	if (stream->flags & STREAM_CLOSING)
 		return -EPIPE;
+	if (stream->write_error)
+		return stream->write_error;
 	rc = make_out(stream);
+	return rc < 0 ? rc : put(stream->out, iov, count);
+}
+
+int stream_put_rest(struct coil_stream *stream, const void *data, size_t len)
+{
+	const struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+	int rc = make_out(stream);
+
 	if (rc < 0)
 		return rc;
-	return stream->out->error ? stream->out->error : put(stream->out, iov, count);
+	check(stream->out->front.count == 0);
+	return put_in(stream->out, &stream->out->front, &piece, 1, len);
 }
 
 int coil_stream_put(struct coil_stream *stream, const void *buf, size_t len)
@@ -385,8 +414,8 @@ static int wait_begin(struct coil_stream *stream)
 	rc = stream_refuse();
 	if (rc < 0)
 		return rc;
-	if (!stream->out || unsent(stream->out) == 0)
-		return stream->out ? stream->out->error : 0;
+	if (stream->write_error || !stream->out || unsent(stream->out) == 0)
+		return stream->write_error;
 	return start_sender(stream->out);
 }
 
@@ -405,6 +434,14 @@ int coil_stream_drain(struct coil_stream *stream)
 	return rc;
 }
 
+/* Before it, what was put is sent. */
+static int nothing(struct coil_stream *stream, void *arg)
+{
+	(void)stream;
+	(void)arg;
+	return 0;
+}
+
 int coil_stream_flush(struct coil_stream *stream)
 {
 	struct coil_task *task = task_required(__func__);
@@ -412,6 +449,8 @@ int coil_stream_flush(struct coil_stream *stream)
 
 	stream_check_use(stream);
 	rc = wait_begin(stream);
+	if (rc == 0 && !stream_is_settled(stream))
+		return stream_write_by(stream, nothing, NULL);
 	if (rc == 0 && stream_pending(stream) > 0)
 		return wait_in(stream->out, &stream->out->flushers, &flush_ops);
 	task_pay(task);

@@ -4,8 +4,8 @@
  * nothing of waiting: a CQE is handed to the completion whose address is its user_data.
  *
  * Invariant: owed = SQEs pushed - CQEs finally reaped (a CQE with IORING_CQE_F_MORE is not the last
- * one). Who pushes asks for room first; a caller never sees a full SQ, because what does not fit
- * waits in the loop's backlog.
+ * one) - SQEs known to be over without one. Who pushes asks for room first; a caller never sees a
+ * full SQ, because what does not fit waits in the loop's backlog.
  *
  * Must not know: futures, tasks, what an fd means.
  */
@@ -63,7 +63,7 @@ static inline unsigned ring_room(const struct ring *ring)
 	return ring->memory.sq_entries - (ring->sq_tail - ring->sq_entered);
 }
 
-/* SQEs that the kernel has not done with: it will post CQEs for them. */
+/* SQEs that the kernel has not done with, as far as is known. */
 static inline uint64_t ring_owed(const struct ring *ring)
 {
 	return ring->pushed - ring->finished;
@@ -105,6 +105,12 @@ static inline bool ring_has_work(const struct ring *ring)
 	return ring_pending(ring) != 0 ||
 	       (__atomic_load_n(ring->memory.sq_flags, __ATOMIC_RELAXED) &
 		(IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+/* CQEs did not fit, and wait in the kernel for the next enter. */
+static inline bool ring_is_overflown(const struct ring *ring)
+{
+	return __atomic_load_n(ring->memory.sq_flags, __ATOMIC_RELAXED) & IORING_SQ_CQ_OVERFLOW;
 }
 
 /* Does anything ask for an enter? Where no flag says so, it may always be needed. */

@@ -4,6 +4,7 @@
  * parked. See simrun.h.
  */
 #include "loop/backlog.h"
+#include "loop/silent.h"
 #include "simrun/simrun.h"
 #include "task/priority.h"
 #include "task/scope.h"
@@ -133,17 +134,43 @@ static uint64_t count_requests(const struct sim_ring *ring)
 	return count;
 }
 
-static uint64_t count_owed(struct sim_ring *ring, const struct ring *engine)
+/* A silent send is owed until it is settled, whether its CQE is here or not. */
+static bool is_owed(const struct coil_loop *loop, uint64_t user_data, uint32_t cqe_flags)
 {
+	uintptr_t silents = (uintptr_t)loop->silents.sends;
+
+	if (user_data - silents < SILENTS_MOST * sizeof(struct silent_send))
+		return false;
+	return !(cqe_flags & IORING_CQE_F_MORE);
+}
+
+static uint64_t count_silent(const struct coil_loop *loop)
+{
+	const struct silents *silents = &loop->silents;
+	uint64_t count = 0;
+
+	for (uint64_t serial = silents->settled + 1; serial <= silents->begun; serial++)
+		count += (int)(loop->ring.sq_entered - silent_of(silents, serial)->sq_end) >= 0;
+	return count;
+}
+
+static uint64_t count_owed(struct sim_ring *ring, const struct coil_loop *loop)
+{
+	const struct ring *engine = &loop->ring;
 	const struct driver_rings *memory = &engine->memory;
-	uint64_t owed = engine->sq_tail - *memory->sq_head + ring->all_count;
+	uint64_t owed = engine->sq_tail - *memory->sq_head + ring->all_count + count_silent(loop);
 	struct coil_list *node;
 
-	list_for_each(node, &ring->overflown)
-		owed += !(container_of(node, struct sim_record, node)->cqe.flags &
-			  IORING_CQE_F_MORE);
-	for (unsigned head = engine->cq_head; head != *memory->cq_tail; head++)
-		owed += !(memory->cqes[head & engine->cq_mask].flags & IORING_CQE_F_MORE);
+	list_for_each(node, &ring->overflown) {
+		const struct sim_cqe *cqe = &container_of(node, struct sim_record, node)->cqe;
+
+		owed += is_owed(loop, cqe->user_data, cqe->flags);
+	}
+	for (unsigned head = engine->cq_head; head != *memory->cq_tail; head++) {
+		const struct io_uring_cqe *cqe = &memory->cqes[head & engine->cq_mask];
+
+		owed += is_owed(loop, cqe->user_data, cqe->flags);
+	}
 	return owed;
 }
 
@@ -155,7 +182,7 @@ void simrun_check(struct simrun_loop *loop)
 	struct scheduler *s = loop->scheduler;
 	uint64_t every = 1 + s->alive / TASKS_EACH_TURN;
 
-	check(ring_owed(&s->loop.ring) == count_owed(loop->ring, &s->loop.ring));
+	check(ring_owed(&s->loop.ring) == count_owed(loop->ring, &s->loop));
 	if (loop->run->sim->enters % every != 0)
 		return;
 	check(loop->ring->all_count == count_requests(loop->ring));

@@ -131,6 +131,7 @@ const struct scenario scenarios[] = {
 	{"unix", "the same over a unix socket", scenario_unix},
 	{"accept", "several tasks accept, with and without a bound", scenario_accept},
 	{"receive", "streams that receive by many messages, leases", scenario_receive},
+	{"echo", "leases that are put back, in silence or not", scenario_echo},
 	{"udp", "datagrams received one by one and many at once", scenario_udp},
 	{"serve", "parked connections with deadlines", scenario_serve},
 	{"pool", "connections that are kept and taken again", scenario_pool},

@@ -72,6 +72,9 @@ int scenario_datagram(void *arg);
 int scenario_tcp(void *arg);
 int scenario_unix(void *arg);
 
+/* echo.c */
+int scenario_echo(void *arg);
+
 /* net.c */
 int scenario_accept(void *arg);
 int scenario_receive(void *arg);
