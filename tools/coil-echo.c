@@ -64,6 +64,18 @@ static bool begin(struct coil_stream *stream)
 	       coil_stream_set_receive(stream, server.receive) == 0;
 }
 
+/* As answer_rest, of what was put. */
+static void flush(struct coil_stream *stream)
+{
+	struct coil_scope shield;
+
+	if (coil_stream_flush(stream) == 0 || !coil_cancelling())
+		return;
+	coil_shield_open(&shield, DRAIN_NS);
+	coil_stream_flush(stream);
+	coil_scope_close(&shield);
+}
+
 /* What came is sent from where it is. */
 static int echo(void *arg)
 {
@@ -77,9 +89,13 @@ static int echo(void *arg)
 			break;
 		server.counts.requests++;
 		server.counts.bytes += (uint64_t)n;
-		n = answer(stream, lease.data, lease.bytes);
-		coil_lease_release(&lease);
+		n = coil_stream_put_lease(stream, &lease);
+		if (n < 0)
+			coil_lease_release(&lease);
+		else
+			n = coil_stream_drain(stream) == 0;
 	}
+	flush(stream);
 	coil_stream_close(stream);
 	/* A connection that breaks is its client's business. */
 	return 0;
