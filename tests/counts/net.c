@@ -14,6 +14,7 @@ struct net {
 	char service[8];
 	unsigned times;
 	unsigned connections; /* that the server accepts */
+	int (*answer)(void *arg);
 };
 
 static int echo_main(void *arg)
@@ -29,6 +30,22 @@ static int echo_main(void *arg)
 	return 0;
 }
 
+/* The same by leases. */
+static int put_main(void *arg)
+{
+	struct coil_stream *stream = arg;
+	struct coil_lease lease;
+	int n;
+
+	while ((n = coil_stream_read_lease(stream, &lease)) > 0) {
+		must(coil_stream_put_lease(stream, &lease) == 0, "a put failed");
+		must(coil_stream_drain(stream) == 0, "a drain failed");
+	}
+	must(n == 0, "a read failed");
+	coil_stream_close(stream);
+	return 0;
+}
+
 static int server_main(void *arg)
 {
 	struct net *net = arg;
@@ -39,7 +56,7 @@ static int server_main(void *arg)
 		struct coil_stream *stream;
 
 		must(coil_accept(net->listener, &stream) == 0, "an accept failed");
-		must(coil_go(&group, echo_main, stream) == 0, "no task");
+		must(coil_go(&group, net->answer, stream) == 0, "no task");
 	}
 	return coil_group_close(&group);
 }
@@ -94,7 +111,7 @@ static void with_server(struct net *net, int (*client)(void *arg), unsigned clie
 
 static void run_echo(unsigned times)
 {
-	struct net net = { .times = times, .connections = 1 };
+	struct net net = { .times = times, .connections = 1, .answer = echo_main };
 
 	with_server(&net, client_main, 1);
 }
@@ -102,7 +119,14 @@ static void run_echo(unsigned times)
 /* An iteration is an echo on each of the connections. */
 static void run_echo_many(unsigned times)
 {
-	struct net net = { .times = times, .connections = CLIENTS };
+	struct net net = { .times = times, .connections = CLIENTS, .answer = echo_main };
+
+	with_server(&net, client_main, CLIENTS);
+}
+
+static void run_put_many(unsigned times)
+{
+	struct net net = { .times = times, .connections = CLIENTS, .answer = put_main };
 
 	with_server(&net, client_main, CLIENTS);
 }
@@ -122,7 +146,7 @@ static int churn_main(void *arg)
 
 static void run_churn(unsigned times)
 {
-	struct net net = { .times = times, .connections = times };
+	struct net net = { .times = times, .connections = times, .answer = echo_main };
 
 	with_server(&net, churn_main, 1);
 }
@@ -221,6 +245,7 @@ static void run_recv_timeout(unsigned times)
 const struct scenario scenarios_net[] = {
 	{ "echo_1", run_echo },
 	{ "echo_32", run_echo_many },
+	{ "put_echo_32", run_put_many },
 	{ "parked_echo_32", run_parked_echo },
 	{ "parked_line_32", run_parked_line },
 	{ "accept_churn", run_churn },
