@@ -96,7 +96,8 @@ enum coil_conn_fate {
  * @fate: enum coil_conn_fate
  *
  * It goes to who has waited longest for its address, or becomes idle, or is closed. Works in a
- * cancelled scope. Does not suspend.
+ * cancelled scope. Suspends only while what was put into its stream is not sent; one that cannot
+ * be sent to its end is closed.
  * Since 0.1.
  */
 void coil_conn_pool_give(struct coil_conn *conn, int fate);

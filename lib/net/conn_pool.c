@@ -12,6 +12,7 @@
 #include "base/sized.h"
 #include "loop/prep_net.h"
 #include "loop/timers.h"
+#include "net/stream.h"
 #include "task/await.h"
 
 #include <errno.h>
@@ -423,6 +424,9 @@ void coil_conn_pool_give(struct coil_conn *conn, int fate)
 	check_use(fate == COIL_CONN_KEEP || fate == COIL_CONN_CLOSE,
 		  "%d is no fate of a connection", fate);
 	check_use(list_is_empty(&conn->link), "this connection was given back before");
+	/* What is idle has nothing left to do: its end is nobody's wait. */
+	if (stream_pending(conn->stream) > 0 && coil_stream_flush(conn->stream) < 0)
+		fate = COIL_CONN_CLOSE;
 	if (fate == COIL_CONN_KEEP && !conn->pool->closer)
 		keep(conn);
 	else

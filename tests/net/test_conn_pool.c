@@ -201,6 +201,106 @@ TEST(conn_pool, a_close_drains)
 	RUN(drains);
 }
 
+/* What was put is sent first, or the connection is closed: nobody has to wait for it later. */
+static int give_now(void *conn)
+{
+	coil_conn_pool_give(conn, COIL_CONN_KEEP);
+	return coil_cancelling();
+}
+
+static int gives_what_it_has_put(void *arg)
+{
+	struct coil_conn_pool_options options = {.idle_ns = 5 * COIL_MSEC};
+	static char bytes[100000];
+	struct coil_stream *peer;
+	struct service service;
+	struct coil_conn *conn;
+	size_t put = 0;
+
+	(void)arg;
+	service_open(&service, &options);
+	EXPECT_EQ(take(&service, &conn), 0);
+	EXPECT_EQ(coil_accept(service.listener, &peer), 0);
+	EXPECT_EQ(coil_stream_put(coil_conn_stream(conn), "x", 1), 0);
+	coil_conn_pool_give(conn, COIL_CONN_KEEP);
+	EXPECT_EQ(rig_read_all(peer, bytes, 1), 0);
+	EXPECT_EQ(take(&service, &conn), 0);
+	EXPECT_EQ(stats_of(service.pool).reused, 1);
+	/* More than the sockets take. */
+	do {
+		EXPECT_EQ(coil_stream_put(coil_conn_stream(conn), bytes, sizeof bytes), 0);
+		put += sizeof bytes;
+		coil_sleep(COIL_MSEC);
+	} while (coil_stream_unsent(coil_conn_stream(conn)) == 0 && put < (64u << 20));
+	EXPECT_EQ(coil_timeout(10 * COIL_MSEC, give_now, conn), -ETIME);
+	EXPECT_EQ(stats_of(service.pool).total, 0);
+	coil_stream_close(peer);
+	coil_conn_pool_close(service.pool);
+	coil_listener_close(service.listener);
+	return 0;
+}
+
+TEST(conn_pool, what_was_put_is_sent_before_a_connection_is_idle)
+{
+	RUN(gives_what_it_has_put);
+}
+
+/* One of two takers is cancelled in the turn in which the connection is given back. */
+static int take_and_close(void *arg)
+{
+	struct service *service = arg;
+	struct coil_conn *conn;
+	int rc = take(service, &conn);
+
+	if (rc == 0)
+		coil_conn_pool_give(conn, COIL_CONN_CLOSE);
+	return rc;
+}
+
+static int cancel_task(void *task)
+{
+	coil_cancel(task);
+	return 0;
+}
+
+static int gives_beside_a_cancel(void *arg)
+{
+	struct coil_conn_pool_options options = {.idle_ns = COIL_FOREVER, .total_max = 1};
+	struct coil_task *takers[2], *canceller;
+	struct service service, other;
+	struct coil_stream *peer;
+	struct coil_conn *conn;
+	char port[9];
+
+	(void)arg;
+	service_open(&service, &options);
+	EXPECT_EQ(take(&service, &conn), 0);
+	EXPECT_EQ(coil_accept(service.listener, &peer), 0);
+	/* The same by another name. */
+	other = service;
+	snprintf(port, sizeof port, "0%s", service.port);
+	other.port = port;
+	for (int i = 0; i < 2; i++)
+		takers[i] = coil_spawn(take_and_close, &other);
+	coil_sleep(COIL_MSEC);
+	EXPECT_EQ(stats_of(service.pool).waiting, 2);
+	EXPECT_EQ(coil_stream_put(coil_conn_stream(conn), "x", 1), 0);
+	canceller = coil_spawn(cancel_task, takers[1]);
+	coil_conn_pool_give(conn, COIL_CONN_KEEP);
+	EXPECT_EQ(coil_join(canceller), 0);
+	EXPECT_EQ(coil_join(takers[0]), 0);
+	EXPECT_EQ(coil_join(takers[1]), -ECANCELED);
+	coil_stream_close(peer);
+	coil_conn_pool_close(service.pool);
+	coil_listener_close(service.listener);
+	return 0;
+}
+
+TEST(conn_pool, a_taker_may_be_cancelled_while_what_was_put_is_sent)
+{
+	RUN(gives_beside_a_cancel);
+}
+
 static int gives_twice(void *arg)
 {
 	struct coil_conn_pool_options options = {.size = sizeof options};
