@@ -77,12 +77,18 @@ static inline bool is_at_once(const struct coil_loop *loop, const struct coil_ta
 	       !loop->observer;
 }
 
-/* What it says: bytes; 0: not now; or an error of the socket's, which it tells once. */
+/* What a send that does not wait says: bytes; 0: not now; or an error of the socket's, which it
+ * tells once. */
+static inline int taken(int rc)
+{
+	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
+}
+
 static inline int sent_at_once(struct coil_task *task, int rc, size_t len)
 {
 	if (likely(rc == (int)len))
 		task_pay(task);
-	return rc == -EAGAIN || rc == -EINTR ? 0 : rc;
+	return taken(rc);
 }
 
 /* As sent_at_once. Only where is_at_once said so. */
@@ -321,17 +327,16 @@ static int socket_writev(struct coil_stream *stream, const struct iovec *iov, si
 static void fell_short(struct coil_completion *completion, int32_t result, uint32_t cqe_flags)
 {
 	struct silent_send *send = container_of(completion, struct silent_send, completion);
-	uint32_t sent = result > 0 ? (uint32_t)result : 0;
 	struct coil_stream *stream = send->owner;
+	int sent = taken(result);
+	int rc = sent < 0 ? sent : 0;
 
 	(void)cqe_flags;
 	silent_heard(stream->loop);
-	if (result == -EAGAIN || result == -EINTR)
-		result = 0;
-	if (result >= 0 && sent < send->bytes)
-		result = stream_put_rest(stream, send->data + sent, send->bytes - sent);
-	if (result < 0)
-		stream_break(stream, result);
+	if (rc == 0 && (uint32_t)sent < send->bytes)
+		rc = stream_put_rest(stream, send->data + sent, send->bytes - (uint32_t)sent);
+	if (rc < 0)
+		stream_break(stream, rc);
 }
 
 static int put_at_once(struct socket_stream *socket, struct coil_lease *lease)
@@ -341,9 +346,7 @@ static int put_at_once(struct socket_stream *socket, struct coil_lease *lease)
 	int sent, rc = 0;
 
 	loop->at_once++;
-	sent = ring_send_now(&loop->ring, socket->fd, lease->data, lease->bytes);
-	if (sent == -EAGAIN || sent == -EINTR)
-		sent = 0;
+	sent = taken(ring_send_now(&loop->ring, socket->fd, lease->data, lease->bytes));
 	if (unlikely(sent >= 0 && (size_t)sent < lease->bytes))
 		rc = stream_put_rest(stream, (const char *)lease->data + sent,
 				     lease->bytes - (size_t)sent);

@@ -26,8 +26,8 @@ struct stream_ops {
 	int (*lease)(struct coil_stream *stream, struct coil_lease *lease);
 	/*
 	 * Sends what a lease holds without waiting, and takes it: 0. Nobody writes, nothing was put
-	 * before and is unsent. -EOPNOTSUPP: by a copy; another errno: the stream is broken. NULL:
-	 * always by a copy.
+	 * before and is unsent. -EOPNOTSUPP: by a copy; another errno: not taken. NULL: always by a
+	 * copy.
 	 */
 	int (*put_lease)(struct coil_stream *stream, struct coil_lease *lease);
 	/* Bytes that came and that the next reads get without waiting. NULL: none ever. */
